@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""What the board runs after power-up: the pump, until it is told to make way."""
+
+from pump.app import App
+from pump.board.pico import PicoBoard
+
+App(PicoBoard()).run()

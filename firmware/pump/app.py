@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""The pump itself: bytes in, ticks, motor steps and telemetry out.
+
+Joins core (decides), board (acts) and the wire.  A tick runs when a reading for
+it has arrived, or at its deadline without one; between ticks nothing happens
+that can move the motor.  Times are device milliseconds: a bench may run therapy
+time `clock_factor` times faster, a therapy runs it at 1.
+"""
+
+from pump.compat import micropython
+from pump.core import intake
+from pump.core.controller import Controller
+from pump.core.framing import FrameReader, FrameWriter
+from pump.core.schedule import Schedule
+from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, EVENT_STOP, Supervisor
+from pump.spec import limits, messages, reasons
+from pump.spec import program as layout
+from pump.spec import record as at
+
+_BODY = messages.HEADER_BYTES
+
+
+class App:
+    """One pump on one board (board/pico.py on the device, the bench's twin elsewhere)."""
+
+    def __init__(self, board):
+        self.board = board
+        self.leave = False
+        self.supervisor = Supervisor()
+        self.intake = intake.ProgramIntake()
+        self.controller = None
+        self._schedule = None
+        self._has_reading = False
+        self._tick = 0
+        self._reader = FrameReader(messages.FRAME_BYTES_MAX)
+        self._writer = FrameWriter(messages.FRAME_BYTES_MAX)
+        self._received = bytearray(64)
+        self._received_us = 0
+        self._sequence = 0
+        self._last_command = -1
+        self._last_result = reasons.RESULT_OK
+
+    def run(self) -> None:
+        """Run until MAINTENANCE is commanded."""
+        while not self.leave:
+            self.board.wait(self.wait_ms())
+            self.poll()
+
+    def wait_ms(self) -> int:
+        """Return how long nothing needs doing unless a byte arrives."""
+        if self._schedule is None:
+            return limits.FEED_INTERVAL_MS
+        return self._schedule.wait_ms(self.board.now_ms())
+
+    def poll(self) -> None:
+        """Take what has arrived, and run the tick if it is due."""
+        board = self.board
+        count = board.read(self._received)
+        if count:
+            self._received_us = board.now_us()
+        while count:
+            for i in range(count):
+                length = self._reader.push(self._received[i])
+                if length:
+                    self._handle(length)
+            count = board.read(self._received)
+        if self._schedule is None:
+            # The motor is off: a pass of this loop is all there is to complete.
+            board.grant_feeds(limits.WATCHDOG_MS)
+        elif self._schedule.is_due(board.now_ms(), self._has_reading):
+            self._run_tick()
+        board.feed_on_credit()
+
+    # The control tick.
+
+    def _run_tick(self) -> None:
+        """Decide, act, report.  Whatever goes wrong stops the motor first."""
+        board, record = self.board, self.controller.record
+        board.read_inputs(record)
+        ticks = self._schedule.begin(board.now_ms(), self._has_reading)
+        self._tick += ticks
+        micropython.heap_lock()
+        try:
+            record[at.TICK] = self._tick
+            record[at.ELAPSED_TICKS] = ticks
+            record[at.READING_PRESENT] = 1 if self._has_reading else 0
+            steps = self.controller.decide()
+            if steps:
+                board.start_steps(steps, self._schedule.window_ms(board.now_ms()) * 1000)
+            elif self.supervisor.state == reasons.STATE_FAULT:
+                board.abort_steps()
+        except Exception:
+            board.abort_steps()
+            self._fault_internally(record)
+        self._send(messages.TELEMETRY, self._copy_record())
+        micropython.heap_unlock()
+        self._has_reading = False
+        board.note_tick(record, self._received_us)
+        board.grant_feeds(2 * self._schedule.tick_ms + limits.FEED_INTERVAL_MS)
+
+    def _fault_internally(self, record) -> None:
+        """Latch that the tick itself failed, and say so in its record."""
+        self.supervisor.trip(reasons.FAULT_INTERNAL)
+        record[at.STATE] = self.supervisor.state
+        record[at.FAULT_REASON] = self.supervisor.fault
+        record[at.STEPS] = 0
+
+    def _copy_record(self) -> int:
+        """Copy the record into the writer's body, little-endian; return its bytes."""
+        return intake.copy_words(self.controller.record, self._writer.body)
+
+    # The wire.
+
+    def _handle(self, length: int) -> None:
+        """Take one checked frame: a reading, or a command to acknowledge."""
+        frame = self._reader.frame
+        if frame[0] == messages.READING:
+            if self._schedule is not None and frame[1] == messages.PROTOCOL_VERSION:
+                self._has_reading |= intake.write_reading(frame, length, self.controller.record)
+            return
+        command = frame[0] | frame[2] << 8 | frame[3] << 16
+        if command != self._last_command or frame[0] == messages.HELLO:
+            self._last_result = self._execute(frame, length)
+            self._last_command = command
+        body = self._writer.body
+        body[0] = frame[2]
+        body[1] = frame[3]
+        body[2] = self._last_result
+        body[3] = self.supervisor.state
+        self._send(messages.ACK, 4)
+
+    def _execute(self, frame, length: int) -> int:
+        """Carry out one command; return reasons.RESULT_*."""
+        kind = frame[0]
+        if kind == messages.HELLO:
+            self._introduce()
+        if frame[1] != messages.PROTOCOL_VERSION:
+            return reasons.RESULT_WRONG_PROTOCOL
+        if kind == messages.HELLO:
+            return reasons.RESULT_OK
+        if kind == messages.STOP:
+            return self._stop()
+        if self._schedule is not None:
+            return reasons.RESULT_WRONG_STATE
+        if kind == messages.PROGRAM_BEGIN:
+            return self.intake.begin(frame, length)
+        if kind == messages.PROGRAM_CHUNK:
+            return self.intake.take(frame, length)
+        if kind == messages.PROGRAM_END:
+            return self._end_program(frame, length)
+        if kind == messages.START:
+            return self._start(frame, length)
+        if kind == messages.MAINTENANCE:
+            self.leave = True
+            return reasons.RESULT_OK
+        return reasons.RESULT_UNKNOWN_MESSAGE
+
+    def _introduce(self) -> None:
+        """Say who this is: board, room for a program, firmware version."""
+        identity = self.board.identity()
+        version = messages.FIRMWARE_VERSION.encode()
+        text = identity + limits.PROGRAM_WORDS_MAX.to_bytes(4, "little") + version
+        self._writer.body[: len(text)] = text
+        self._send(messages.IDENTITY, len(text))
+
+    def _end_program(self, frame, length: int) -> int:
+        """Check the program that has been taken in."""
+        result = self.intake.end(frame, length)
+        if result == reasons.RESULT_OK:
+            self.supervisor.happen(EVENT_PROGRAM)
+        return result
+
+    def _start(self, frame, length: int) -> int:
+        """Begin the therapy: the first tick is due at once."""
+        if length != _BODY + 4:
+            return reasons.RESULT_BAD_LENGTH
+        words = self.intake.words
+        if words is None:
+            return reasons.RESULT_WRONG_STATE
+        factor = intake.u32(frame, _BODY)
+        if not 1 <= factor <= limits.CLOCK_FACTOR_MAX:
+            return reasons.RESULT_OUT_OF_RANGE
+        tick_ms = words[layout.AT_TICK_S] * 1000 // factor
+        if tick_ms < limits.TICK_MS_MIN or not self.supervisor.happen(EVENT_START):
+            return reasons.RESULT_OUT_OF_RANGE
+        self.controller = Controller(words, self.supervisor)
+        self.controller.planner.solver.now_us = self.board.now_us
+        self._schedule = Schedule(tick_ms, self.board.now_ms())
+        self._tick = -1
+        self._has_reading = False
+        self.board.start_watchdog()
+        return reasons.RESULT_OK
+
+    def _stop(self) -> int:
+        """Stop the motor at once and end the therapy."""
+        self.board.abort_steps()
+        self.supervisor.happen(EVENT_STOP)
+        self._schedule = None
+        return reasons.RESULT_OK
+
+    def _send(self, kind: int, body_bytes: int) -> None:
+        """Send the frame whose body is in the writer."""
+        count = self._writer.finish(kind, messages.PROTOCOL_VERSION, self._sequence, body_bytes)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self.board.write(self._writer.coded, count)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""The Raspberry Pi Pico as the App sees it: time, bytes, motor, sensors, watchdog."""
+
+import gc
+import time
+
+import machine
+
+from pump.board.sensors import Sensors
+from pump.board.serial import UsbSerial
+from pump.board.stepper import Stepper
+from pump.board.watchdog import Watchdog
+from pump.spec import record as at
+
+_HEAP_EVERY_TICKS = 12  # counting the free heap takes as long as a tick
+
+
+class PicoBoard:
+    """All of the hardware; the bench's twin has the same methods."""
+
+    def __init__(self):
+        self._serial = UsbSerial()
+        self._stepper = Stepper()
+        self._sensors = Sensors()
+        self._watchdog = Watchdog()
+        self._ticks = 0
+        self._solve_us = 0
+        self.read = self._serial.read
+        self.write = self._serial.write
+        self.wait = self._serial.wait
+        self.now_ms = time.ticks_ms
+        self.now_us = time.ticks_us
+        self.abort_steps = self._stepper.abort
+        self.start_watchdog = self._watchdog.start
+        self.grant_feeds = self._watchdog.grant
+        self.feed_on_credit = self._watchdog.feed_on_credit
+
+    def identity(self) -> bytes:
+        """Return the board's own 8 bytes."""
+        return machine.unique_id()
+
+    def start_steps(self, step_count: int, window_us: int) -> None:
+        """Start one batch; it ends by itself."""
+        self._stepper.start(step_count, window_us)
+
+    def read_inputs(self, record) -> None:
+        """Write what the board's sensors and the stepper show into the record's inputs."""
+        self._sensors.read(record)
+        record[at.STEPS_DONE] = self._stepper.steps_done()
+
+    def note_tick(self, record, received_us: int) -> None:
+        """Write what the tick cost into the record, for the next one to report."""
+        record[at.TICK_US] = time.ticks_diff(time.ticks_us(), received_us)
+        if self._ticks % _HEAP_EVERY_TICKS == 0:
+            record[at.HEAP_FREE] = gc.mem_free()
+        self._ticks += 1

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""Line pressure, reservoir and battery on the ADC; door, air, occlusion and driver on pins.
+
+A pin reads low when all is well: an open circuit is pulled up and reads as a
+fault, so a broken wire stops the pump.
+"""
+
+from machine import ADC, Pin
+
+from pump.board import pins
+from pump.spec import reasons
+from pump.spec import record as at
+
+
+class Sensors:
+    """Reads all board sensors into a tick record."""
+
+    def __init__(self):
+        self._pressure = ADC(pins.PRESSURE)
+        self._reservoir = ADC(pins.RESERVOIR)
+        self._battery = ADC(pins.BATTERY)
+        self._door = Pin(pins.DOOR, Pin.IN, Pin.PULL_UP)
+        self._air = Pin(pins.AIR, Pin.IN, Pin.PULL_UP)
+        self._occlusion = Pin(pins.OCCLUSION, Pin.IN, Pin.PULL_UP)
+        self._driver = Pin(pins.DRIVER_FAULT, Pin.IN, Pin.PULL_UP)
+
+    def read(self, record) -> None:
+        """Write flags and raw ADC values, 0..65535, into the record's inputs."""
+        flags = 0
+        if self._door.value():
+            flags |= reasons.FLAG_DOOR_OPEN
+        if self._air.value():
+            flags |= reasons.FLAG_AIR_IN_LINE
+        if self._occlusion.value():
+            flags |= reasons.FLAG_OCCLUSION
+        if self._driver.value():
+            flags |= reasons.FLAG_DRIVER_FAULT
+        record[at.BOARD_FLAGS] = flags
+        record[at.PRESSURE_RAW] = self._pressure.read_u16()
+        record[at.RESERVOIR_RAW] = self._reservoir.read_u16()
+        record[at.BATTERY_RAW] = self._battery.read_u16()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""USB-CDC as a byte pipe: never blocks on reading, never lets a byte stop the program."""
+
+import select
+import sys
+
+import micropython
+
+
+class UsbSerial:
+    """The board's own USB port, taken from the REPL."""
+
+    def __init__(self):
+        micropython.kbd_intr(-1)  # 0x03 is data here, not an interrupt
+        self._input = sys.stdin.buffer
+        self._output = sys.stdout.buffer
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
+        self._byte = bytearray(1)
+
+    def wait(self, timeout_ms: int) -> None:
+        """Sleep until a byte is there or the time is over."""
+        for _ in self._poll.ipoll(timeout_ms):
+            pass
+
+    def read(self, buffer) -> int:
+        """Fill `buffer` with what has arrived; return how many bytes that is."""
+        count = 0
+        byte = self._byte
+        while count < len(buffer):
+            ready = False
+            for _ in self._poll.ipoll(0):
+                ready = True
+            if not ready:
+                break
+            self._input.readinto(byte)
+            buffer[count] = byte[0]
+            count += 1
+        return count
+
+    def write(self, buffer, count: int) -> None:
+        """Send buffer[:count]."""
+        self._output.write(buffer, count)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The hardware watchdog, fed on credit that only a completed tick can grant.
+
+A control tick may be minutes long and the RP2040's watchdog reaches 8.4 s, so the
+main loop feeds it every second, but only while the credit lasts.  A tick that
+hangs, or ticks that stop, end the credit and then the feeding.
+"""
+
+import time
+
+import machine
+
+from pump.spec import limits
+
+
+class Watchdog:
+    """Starts with the first therapy; the hardware cannot stop it again."""
+
+    def __init__(self):
+        self._device = None
+        self._credit_ms = 0
+        self._fed_ms = time.ticks_ms()
+
+    def start(self) -> None:
+        """Start the hardware watchdog, once."""
+        if self._device is None:
+            self._device = machine.WDT(timeout=limits.WATCHDOG_MS)
+        self._fed_ms = time.ticks_ms()
+        self._credit_ms = limits.WATCHDOG_MS
+
+    def grant(self, credit_ms: int) -> None:
+        """Allow feeding for so long from now: called when a tick is complete."""
+        self._credit_ms = credit_ms
+
+    def feed_on_credit(self) -> None:
+        """Feed when a second has passed and credit is left."""
+        now_ms = time.ticks_ms()
+        passed_ms = time.ticks_diff(now_ms, self._fed_ms)
+        if self._device is None or passed_ms < limits.FEED_INTERVAL_MS:
+            return
+        self._fed_ms = now_ms
+        self._credit_ms -= passed_ms
+        if self._credit_ms > 0:
+            self._device.feed()

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""The control decision of one tick: reading in, motor steps out.
+
+sense -> estimate -> plan -> limit, each in its own module; this one joins them
+through the tick record (spec.record), whose input words are all that a decision
+may depend on.  `mesor replay` runs this very class on the logged inputs.
+"""
+
+from array import array
+
+from pump.core import supervisor
+from pump.core.estimator import Estimator
+from pump.core.limiter import Limiter
+from pump.core.planner import Planner
+from pump.core.sense import Sense
+from pump.core.supervisor import Supervisor
+from pump.spec import program as layout
+from pump.spec import reasons
+from pump.spec import record as at
+
+
+class Controller:
+    """One therapy: built from a checked program, then `decide` once a tick."""
+
+    def __init__(self, words, supervised: Supervisor):
+        offsets = layout.table_offsets(
+            words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
+        )
+        self._words = words
+        self.supervisor = supervised
+        self.record = array("i", [0] * at.word_count(words[layout.AT_HORIZON]))
+        self.sense = Sense(words)
+        self.estimator = Estimator(words, offsets[0], offsets[1])
+        self.planner = Planner(words, offsets, self.estimator.state)
+        self.limiter = Limiter(words)
+        self._move = 0  # of the tick before
+        self._steps = 0
+        self._stale = 0
+        self._begun = False
+
+    def decide(self) -> int:
+        """Return the microsteps of this tick, from the record's inputs; fill its outputs."""
+        record = self.record
+        self._supervise()
+        self._estimate()
+        running = self.supervisor.state == reasons.STATE_RUNNING
+        move = self._plan() if running else 0
+        self.limiter.advance(record[at.ELAPSED_TICKS] - 1)
+        steps = self.limiter.limit(move)
+        self._move = move
+        self._steps = steps
+        self._report(move, steps, running)
+        return steps
+
+    def _supervise(self) -> None:
+        """Trip on what the board's sensors and the step count show."""
+        record = self.record
+        fault = supervisor.board_fault(
+            self._words,
+            record[at.BOARD_FLAGS],
+            record[at.PRESSURE_RAW],
+            record[at.RESERVOIR_RAW],
+            record[at.BATTERY_RAW],
+        )
+        if fault == reasons.FAULT_NONE and record[at.STEPS_DONE] != self._steps:
+            fault = reasons.FAULT_STEPS_MISMATCH
+        if fault != reasons.FAULT_NONE:
+            self.supervisor.trip(fault)
+
+    def _estimate(self) -> None:
+        """Bring the estimate up to this tick, and correct it if the reading is good."""
+        record = self.record
+        words = self._words
+        estimator = self.estimator
+        done = record[at.STEPS_DONE]
+        if done > words[layout.AT_STEPS_TICK_MAX]:
+            done = words[layout.AT_STEPS_TICK_MAX]
+        if self._begun:
+            estimator.predict((done * words[layout.AT_STEP_GAIN]) >> words[layout.AT_STEP_SHIFT])
+            # A missed tick delivered nothing: its batch had expired.
+            for _ in range(record[at.ELAPSED_TICKS] - 1):
+                estimator.predict(0)
+        self._begun = True
+        verdict = self._judge()
+        record[at.READING_VERDICT] = verdict
+        if verdict == reasons.READING_USED:
+            self._stale = 0
+            gain = words[layout.AT_CONC_GAIN]
+            estimator.correct((record[at.CONC_UG_L] * gain) >> words[layout.AT_CONC_SHIFT])
+            record[at.INNOVATION] = estimator.innovation
+        else:
+            self._stale += record[at.ELAPSED_TICKS]
+            record[at.INNOVATION] = 0
+        record[at.STALE_TICKS] = self._stale
+
+    def _judge(self) -> int:
+        """Return the verdict on this tick's reading."""
+        record = self.record
+        if not record[at.READING_PRESENT]:
+            return reasons.READING_MISSING
+        return self.sense.judge(
+            record[at.TICK] * self._words[layout.AT_TICK_S],
+            record[at.SAMPLE_INDEX],
+            record[at.READING_TIME_S],
+            record[at.CONC_UG_L],
+            record[at.QUALITY],
+        )
+
+    def _plan(self) -> int:
+        """Return the move; without a usable reading for too long, the fallback."""
+        if self._stale > self._words[layout.AT_STALE_TICKS_MAX]:
+            return self.planner.fall_back(self._move)
+        return self.planner.plan(self._move)
+
+    def _report(self, move: int, steps: int, running: bool) -> None:
+        """Write the outputs into the record."""
+        record = self.record
+        solver = self.planner.solver
+        record[at.STATE] = self.supervisor.state
+        record[at.FAULT_REASON] = self.supervisor.fault
+        record[at.LIMIT_REASON] = self.limiter.reason if running else reasons.LIMIT_STOPPED
+        for i in range(self.estimator.states):
+            record[at.ESTIMATE + i] = self.estimator.state[i]
+        record[at.ITERATIONS] = solver.iterations
+        record[at.SOLVED] = 1 if solver.solved else 0
+        record[at.PLAN_SOURCE] = self.planner.source
+        record[at.MOVE] = move
+        record[at.STEPS] = steps
+        record[at.STEPS_TOTAL] = self.limiter.total
+        record[at.CARRY] = self.limiter.carry
+        record[at.SOLVE_US] = solver.solve_us
+        self._report_plan()
+
+    def _report_plan(self) -> None:
+        """Write the planned trajectory: rate in the high half, concentration in the low."""
+        record = self.record
+        planner = self.planner
+        solver = planner.solver
+        for i in range(planner.horizon):
+            conc = (planner.free[i] + solver.output(i)) >> 2
+            if conc < 0:
+                conc = 0
+            if conc > at.PLAN_CONC_MAX:
+                conc = at.PLAN_CONC_MAX
+            record[at.PLAN + i] = (planner.moves[i] << 15) | conc

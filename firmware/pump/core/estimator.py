@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Integer Kalman filter with an input disturbance: what the patient holds, and what the model misses.
+
+The last state is a constant extra infusion, in units of the move.  Once it has
+settled, predictions meet readings without offset, whatever the clearance is
+(Pannocchia & Rawlings, AIChE J 49(2), 2003).  Gains are designed on the host:
+one for each of the first readings, the last one ever after.  States are
+Q(estimate_bits); products are summed in 64 bits by kernels.multiply.
+"""
+
+from array import array
+
+from pump.core import blocks, kernels
+from pump.spec import program as layout
+
+
+class Estimator:
+    """Predicts with every tick, corrects with every reading."""
+
+    def __init__(self, words, model_at: int, gains_at: int):
+        states = words[layout.AT_STATES]
+        self.states = states
+        self._state_max = words[layout.AT_STATE_MAX]
+        self._gain_last = words[layout.AT_GAIN_COUNT] - 1
+        self._gains_at = gains_at
+        self._words = words
+        self._used = 0
+        # (states + 1,) the states and, last, the move that acts on them.
+        self.state = array("i", [0] * (states + 1))
+        self._next = array("i", [0] * states)
+        self._innovation = array("i", [0])
+        self.innovation = 0
+        place = kernels.place
+        self._predict = kernels.block(
+            (
+                place(words, model_at),
+                place(self.state),
+                place(self._next),
+                states,
+                states + 1,
+                words[layout.AT_MODEL_SHIFT],
+            )
+        )
+        self._correct = kernels.block(
+            (
+                place(words, gains_at),
+                place(self._innovation),
+                place(self._next),
+                states,
+                1,
+                words[layout.AT_GAIN_SHIFT],
+            )
+        )
+
+    def predict(self, move: int) -> None:
+        """Move one tick on, with `move` (Q(estimate_bits) of the full rate) delivered in it."""
+        state = self.state
+        state[self.states] = move
+        kernels.multiply(self._predict)
+        for i in range(self.states):
+            state[i] = self._clamped(self._next[i])
+
+    def correct(self, level: int) -> None:
+        """Take in a reading, Q(estimate_bits) of the concentration unit."""
+        state = self.state
+        self.innovation = level - state[0]
+        self._innovation[0] = self.innovation
+        gain = self._used if self._used < self._gain_last else self._gain_last
+        self._used = gain + 1
+        self._correct[blocks.MULTIPLY_MATRIX] = kernels.place(
+            self._words, self._gains_at + gain * self.states
+        )
+        kernels.multiply(self._correct)
+        for i in range(self.states):
+            state[i] = self._clamped(state[i] + self._next[i])
+
+    def _clamped(self, value: int) -> int:
+        """Return `value` inside the range that the certificate assumes."""
+        if value > self._state_max:
+            return self._state_max
+        if value < -self._state_max:
+            return -self._state_max
+        return value

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""COBS and CRC-32, byte by byte, without the heap.
+
+One text, two machines: viper compiles these functions on the board and CPython
+runs them as they stand, so the wire format has a single definition.
+COBS: Cheshire & Baker, IEEE/ACM ToN 7(2), 1999.  CRC-32: IEEE 802.3, reflected.
+"""
+
+from array import array
+
+from pump.compat import const, micropython, ptr8, ptr32
+
+_POLYNOMIAL = const(0xEDB88320)
+
+
+def _nibble_table() -> array:
+    """Return CRC-32 of the sixteen nibbles."""
+    table = array("I", bytes(64))
+    for nibble in range(16):
+        value = nibble
+        for _ in range(4):
+            value = (value >> 1) ^ _POLYNOMIAL if value & 1 else value >> 1
+        table[nibble] = value
+    return table
+
+
+_TABLE = _nibble_table()
+
+
+@micropython.viper
+def crc32_into(source: ptr8, count: int, table: ptr32, out: ptr8):
+    """Write CRC-32 of source[:count] to out[0:4], little-endian.
+
+    `table` is `_TABLE`; bits are masked after each shift, so that int32 on the
+    chip and unbounded ints on CPython hold the same low 32 bits.
+    """
+    crc = -1
+    for i in range(count):
+        crc = crc ^ source[i]
+        crc = ((crc >> 4) & 0x0FFFFFFF) ^ table[crc & 15]
+        crc = ((crc >> 4) & 0x0FFFFFFF) ^ table[crc & 15]
+    crc = crc ^ -1
+    out[0] = crc & 255
+    out[1] = (crc >> 8) & 255
+    out[2] = (crc >> 16) & 255
+    out[3] = (crc >> 24) & 255
+
+
+def crc32(source) -> int:
+    """Return CRC-32 of `source`, 0..2**32 - 1.  Allocates: not for the tick."""
+    out = bytearray(4)
+    crc32_into(source, len(source), _TABLE, out)
+    return int.from_bytes(out, "little")
+
+
+@micropython.viper
+def encode(source: ptr8, count: int, out: ptr8) -> int:
+    """COBS-encode source[:count] into `out`, zero byte last; return the bytes written.
+
+    `out` needs count + count // 254 + 2 bytes.
+    """
+    code_at = 0
+    code = 1
+    at = 1
+    for i in range(count):
+        byte = source[i]
+        if byte != 0:
+            out[at] = byte
+            at += 1
+            code += 1
+        if byte == 0 or code == 255:
+            out[code_at] = code
+            code_at = at
+            at += 1
+            code = 1
+    out[code_at] = code
+    out[at] = 0
+    return at + 1
+
+
+@micropython.viper
+def decode(source: ptr8, count: int, out: ptr8, room: int) -> int:
+    """Decode source[:count], zero byte left off, into `out`; return the length.
+
+    Returns -1 for what no encoder writes: a zero inside, a block that runs past
+    the end, nothing at all, or more than `room` bytes.
+    """
+    at = 0
+    i = 0
+    while i < count:
+        code = source[i]
+        i += 1
+        end = i + code - 1
+        if code == 0 or end > count or at + code > room:
+            return -1
+        while i < end:
+            byte = source[i]
+            if byte == 0:
+                return -1
+            out[at] = byte
+            at += 1
+            i += 1
+        if code != 255 and i < count:
+            out[at] = 0
+            at += 1
+    if count == 0:
+        return -1
+    return at
+
+
+class FrameReader:
+    """Cuts a byte stream into checked frames; anything else is dropped and counted.
+
+    After `push` returns a length, `frame[:length]` holds type, version, sequence
+    and body until the next call.
+    """
+
+    def __init__(self, frame_bytes_max: int):
+        self.frame = bytearray(frame_bytes_max)
+        self.dropped = 0
+        self._room = frame_bytes_max
+        self._coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
+        self._count = 0
+        self._overrun = False
+        self._check = bytearray(4)
+
+    def push(self, byte: int) -> int:
+        """Take one byte; return the length of a frame that it completes, else 0."""
+        if byte:
+            if self._count < len(self._coded):
+                self._coded[self._count] = byte
+                self._count += 1
+            else:
+                self._overrun = True
+            return 0
+        count = self._count
+        overrun = self._overrun
+        self._count = 0
+        self._overrun = False
+        if count == 0:
+            return 0
+        length = -1 if overrun else decode(self._coded, count, self.frame, self._room)
+        if length < 8 or not self._checksum_is_right(length - 4):
+            self.dropped += 1
+            return 0
+        return length - 4
+
+    def _checksum_is_right(self, count: int) -> bool:
+        """Say whether frame[count:count + 4] is the CRC-32 of what lies before it."""
+        check = self._check
+        crc32_into(self.frame, count, _TABLE, check)
+        frame = self.frame
+        return (
+            check[0] == frame[count]
+            and check[1] == frame[count + 1]
+            and check[2] == frame[count + 2]
+            and check[3] == frame[count + 3]
+        )
+
+
+class FrameWriter:
+    """Builds frames in place: fill `body`, then `finish`; `coded[:result]` goes on the wire."""
+
+    def __init__(self, frame_bytes_max: int):
+        self._plain = bytearray(frame_bytes_max)
+        self._check = bytearray(4)
+        self.body = memoryview(self._plain)[4:]
+        self.coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
+
+    def finish(self, kind: int, version: int, sequence: int, body_bytes: int) -> int:
+        """Seal a frame whose body is in place; return how many bytes of `coded` to send."""
+        plain = self._plain
+        plain[0] = kind
+        plain[1] = version
+        plain[2] = sequence & 255
+        plain[3] = (sequence >> 8) & 255
+        count = body_bytes + 4
+        check = self._check
+        crc32_into(plain, count, _TABLE, check)
+        for i in range(4):
+            plain[count + i] = check[i]
+        return encode(plain, count + 4, self.coded)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Takes a program in, piece by piece, and a reading out of its frame.
+
+Pieces may repeat (a lost acknowledgement makes the host repeat) but leave no gap.
+"""
+
+from array import array
+
+from pump.compat import micropython, ptr8, ptr32
+from pump.core import program
+from pump.spec import limits, messages, reasons
+from pump.spec import record as at
+
+_BODY = messages.HEADER_BYTES
+_HUGE = 1 << 29  # stands for any u32 that a small int cannot hold; out of every range
+
+
+def u32(frame, index: int) -> int:
+    """Return the little-endian u32 at `index`, at most 2**29."""
+    if frame[index + 3] > 0x1F:
+        return _HUGE
+    return frame[index] | frame[index + 1] << 8 | frame[index + 2] << 16 | frame[index + 3] << 24
+
+
+def write_reading(frame, length: int, record) -> bool:
+    """Copy a READING frame into the record's inputs; return False for a wrong length."""
+    if length != _BODY + 4 * messages.READING_WORDS:
+        return False
+    for i in range(messages.READING_WORDS):
+        record[at.SAMPLE_INDEX + i] = u32(frame, _BODY + 4 * i)
+    return True
+
+
+@micropython.viper
+def _copy(words: ptr32, count: int, out: ptr8):
+    """Write words[:count] to `out`, little-endian."""
+    for i in range(count):
+        word = words[i]
+        out[4 * i] = word & 255
+        out[4 * i + 1] = (word >> 8) & 255
+        out[4 * i + 2] = (word >> 16) & 255
+        out[4 * i + 3] = (word >> 24) & 255
+
+
+def copy_words(words, out) -> int:
+    """Write int32 `words` to `out`, little-endian; return the bytes written."""
+    _copy(words, len(words), out)
+    return 4 * len(words)
+
+
+class ProgramIntake:
+    """Assembles a program; `words` is None until a whole and checked one is there."""
+
+    def __init__(self):
+        self.words = None
+        self._bytes = None
+        self._count = 0
+
+    def begin(self, frame, length: int) -> int:
+        """Make room for the number of words announced; forget the program before."""
+        if length != _BODY + 4:
+            return reasons.RESULT_BAD_LENGTH
+        count = u32(frame, _BODY)
+        if not 0 < count <= limits.PROGRAM_WORDS_MAX:
+            return reasons.RESULT_PROGRAM_TOO_LARGE
+        self.words = None
+        self._bytes = None  # freed first: two programs may not fit side by side
+        self._bytes = bytearray(4 * count)
+        self._count = 0
+        return reasons.RESULT_OK
+
+    def take(self, frame, length: int) -> int:
+        """Write one chunk where it belongs."""
+        size = length - _BODY - 4
+        if not 0 < size <= messages.CHUNK_BYTES_MAX:
+            return reasons.RESULT_BAD_LENGTH
+        if self._bytes is None:
+            return reasons.RESULT_WRONG_STATE
+        offset = u32(frame, _BODY)
+        if offset > self._count:
+            return reasons.RESULT_PROGRAM_GAP
+        if offset + size > len(self._bytes):
+            return reasons.RESULT_PROGRAM_TOO_LARGE
+        self._bytes[offset : offset + size] = frame[_BODY + 4 : _BODY + 4 + size]
+        self._count = max(self._count, offset + size)
+        return reasons.RESULT_OK
+
+    def end(self, frame, length: int) -> int:
+        """Check the whole program and keep it if it is right."""
+        if length != _BODY + 4:
+            return reasons.RESULT_BAD_LENGTH
+        if self._bytes is None or self._count != len(self._bytes):
+            return reasons.RESULT_PROGRAM_GAP
+        if bytes(self._bytes[-4:]) != bytes(frame[_BODY : _BODY + 4]):
+            return reasons.RESULT_PROGRAM_CHECKSUM
+        words = array("i", bytes(self._bytes))
+        result = program.check(words)
+        if result == reasons.RESULT_OK:
+            self.words = words
+            self._bytes = None
+        return result

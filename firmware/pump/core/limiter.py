@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Last arithmetic between the planner and the motor: hard caps, and the account of every step.
+
+The planner may ask for anything; nothing downstream checks again.  Volume is
+counted in motor microsteps and the fraction of a step is carried, so what was
+asked for and what was commanded differ by less than one step, for ever.
+Rolling windows hold whole ticks.
+"""
+
+from array import array
+
+from pump.spec import program as layout
+from pump.spec import reasons
+
+_TOTAL_MASK = (1 << 30) - 1
+
+
+class Limiter:
+    """Turns a move into microsteps; `reason` says which cap acted."""
+
+    def __init__(self, words):
+        self._one_bits = words[layout.AT_DATA_BITS]
+        self._one = 1 << self._one_bits
+        self._steps_full = words[layout.AT_STEPS_FULL]
+        self._tick_max = words[layout.AT_STEPS_TICK_MAX]
+        self._hour_max = words[layout.AT_STEPS_HOUR_MAX]
+        self._day_max = words[layout.AT_STEPS_DAY_MAX]
+        self._ticks_hour = words[layout.AT_TICKS_HOUR]
+        self._ticks_day = words[layout.AT_TICKS_DAY]
+        self._history = array("i", [0] * self._ticks_day)
+        self._at = 0  # where this tick's steps will be written
+        self._hour = 0  # steps of the last ticks_hour - 1 ticks
+        self._day = 0  # steps of the last ticks_day - 1 ticks
+        self.carry = 0
+        self.total = 0
+        self.reason = reasons.LIMIT_NONE
+
+    def advance(self, ticks: int) -> None:
+        """Let `ticks` go by without a step, before the tick that `limit` decides."""
+        for _ in range(ticks if ticks < self._ticks_day else self._ticks_day):
+            self._record(0)
+
+    def limit(self, move: int) -> int:
+        """Return the microsteps of this tick for `move`, any int in Q(data_bits)."""
+        self.reason = reasons.LIMIT_NONE
+        if move < 0:
+            move = 0
+        if move > self._one:
+            move = self._one
+            self.reason = reasons.LIMIT_RATE
+        wanted = move * self._steps_full + self.carry
+        steps = wanted >> self._one_bits
+        self.carry = wanted - (steps << self._one_bits)
+        steps = self._capped(steps, self._tick_max, reasons.LIMIT_RATE)
+        steps = self._capped(steps, self._hour_max - self._hour, reasons.LIMIT_HOUR)
+        steps = self._capped(steps, self._day_max - self._day, reasons.LIMIT_DAY)
+        self._record(steps)
+        self.total = (self.total + steps) & _TOTAL_MASK
+        return steps
+
+    def _capped(self, steps: int, most: int, reason: int) -> int:
+        """Return `steps` within `most`; what is cut is forgotten, never caught up."""
+        if most < 0:
+            most = 0
+        if steps <= most:
+            return steps
+        self.reason = reason
+        self.carry = 0
+        return most
+
+    def _record(self, steps: int) -> None:
+        """Write this tick into the windows and move them on by one tick."""
+        history = self._history
+        history[self._at] = steps
+        self._hour += steps - self._step_at(self._ticks_hour - 1)
+        self._day += steps - self._step_at(self._ticks_day - 1)
+        self._at = self._at + 1 if self._at + 1 < self._ticks_day else 0
+
+    def _step_at(self, ticks_ago: int) -> int:
+        """Return the steps of the tick that many before the one being written."""
+        at = self._at - ticks_ago
+        return self._history[at if at >= 0 else at + self._ticks_day]

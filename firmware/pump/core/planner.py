@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Receding-horizon planner: from the estimated state to the rate of this tick.
+
+Forms the tick's demand (target minus what would happen with the pump at rest),
+solves the QP and applies its first move only.  When the solver hits its cap the
+plan of the tick before goes on, one tick later: it was feasible then and still
+is, since moves and changes keep their bounds under the shift.
+"""
+
+from array import array
+
+from pump.compat import micropython, ptr32
+from pump.core import kernels
+from pump.core.solver import Solver
+from pump.spec import program as layout
+from pump.spec import reasons
+
+
+@micropython.viper
+def _demand_from(free: ptr32, demand: ptr32, n: int, target: int, most: int):
+    """Write target minus free response, clipped to +-most.
+
+    The clip bounds every number of the QP, so that its certificate holds for any
+    state, and it changes nothing near the target.
+    """
+    for i in range(n):
+        value = target - free[i]
+        if value > most:
+            value = most
+        if value < -most:
+            value = -most
+        demand[i] = value
+
+
+class Planner:
+    """Holds the plan: `moves` (N,) Q(data_bits) and `free` (N,), the output at rest."""
+
+    def __init__(self, words, offsets, state):
+        """Take the program's words, its table offsets, and the estimator's state array."""
+        n = words[layout.AT_HORIZON]
+        self.horizon = n
+        self.source = reasons.PLAN_FALLBACK
+        self.free = array("i", [0] * n)
+        self.moves = array("i", [0] * n)
+        self.solver = Solver(words, offsets[3], offsets[4], offsets[5], offsets[6])
+        self._target = words[layout.AT_TARGET]
+        self._demand_max = words[layout.AT_DEMAND_MAX]
+        self._change_max = words[layout.AT_CHANGE_MAX]
+        self._fallback = words[layout.AT_FALLBACK_MOVE]
+        place = kernels.place
+        self._free_block = kernels.block(
+            (
+                place(words, offsets[2]),
+                place(state),
+                place(self.free),
+                n,
+                words[layout.AT_STATES],
+                words[layout.AT_FREE_SHIFT],
+            )
+        )
+
+    def plan(self, move_before: int) -> int:
+        """Return the move of this tick, 0..1 in Q(data_bits), |change| within its bound."""
+        kernels.multiply(self._free_block)
+        solver = self.solver
+        _demand_from(self.free, solver.demand, self.horizon, self._target, self._demand_max)
+        solver.solve(move_before)
+        if solver.solved:
+            for i in range(self.horizon):
+                self.moves[i] = solver.move(i)
+            self.source = reasons.PLAN_SOLVED
+        elif self.source == reasons.PLAN_FALLBACK:
+            self._hold(self._fallback)
+        else:
+            self._shift()
+        return self._within_change(self.moves[0], move_before)
+
+    def fall_back(self, move_before: int) -> int:
+        """Return the programmed fallback move, reached no faster than the change bound."""
+        self._hold(self._fallback)
+        return self._within_change(self._fallback, move_before)
+
+    def _hold(self, move: int) -> None:
+        """Make the plan one constant move."""
+        for i in range(self.horizon):
+            self.moves[i] = move
+        self.source = reasons.PLAN_FALLBACK
+
+    def _shift(self) -> None:
+        """Let the plan of the tick before go on, its last move held."""
+        for i in range(self.horizon - 1):
+            self.moves[i] = self.moves[i + 1]
+        self.source = reasons.PLAN_SHIFTED
+
+    def _within_change(self, move: int, move_before: int) -> int:
+        """Return `move`, no farther from the move before than the program allows upwards.
+
+        Less drug is never delayed: a fall below the plan's bound stays allowed.
+        """
+        if move > move_before + self._change_max:
+            return move_before + self._change_max
+        return move

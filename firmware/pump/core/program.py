@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Reads a compiled program: checks it whole before any word of it is believed.
+
+Nothing is defaulted and nothing imputed: a program that is not entirely in range
+does not run.  Called once per program, never in the tick, so it may allocate.
+"""
+
+from pump.core.framing import crc32
+from pump.spec import limits, reasons
+from pump.spec import program as layout
+
+# (scalar, least, most) of all that could make integer code misbehave.
+_RANGES = (
+    (layout.AT_MAGIC, layout.MAGIC, layout.MAGIC),
+    (layout.AT_LAYOUT, layout.LAYOUT_VERSION, layout.LAYOUT_VERSION),
+    (layout.AT_HORIZON, limits.HORIZON_MIN, limits.HORIZON_MAX),
+    (layout.AT_STATES, 2, limits.STATES_MAX),
+    (layout.AT_TICK_S, limits.TICK_S_MIN, limits.TICK_S_MAX),
+    (layout.AT_DATA_BITS, 10, 14),
+    (layout.AT_ESTIMATE_BITS, 16, 22),
+    (layout.AT_CONC_UNIT_UG_L, 1, 1 << 29),
+    (layout.AT_CONC_GAIN, 1, 1 << 15),
+    (layout.AT_CONC_SHIFT, 0, 24),
+    (layout.AT_CONC_UG_L_MIN, 0, 1 << 29),
+    (layout.AT_CONC_UG_L_MAX, 1, 1 << 29),
+    (layout.AT_CONC_CHANGE_UG_L_MAX, 1, 1 << 29),
+    (layout.AT_AGE_S_MAX, 0, 86_400),
+    (layout.AT_QUALITY_MIN, 0, 100),
+    (layout.AT_STALE_TICKS_MAX, 0, 1000),
+    (layout.AT_MODEL_SHIFT, 1, 31),
+    (layout.AT_GAIN_COUNT, 1, 512),
+    (layout.AT_GAIN_SHIFT, 1, 31),
+    (layout.AT_STATE_MAX, 1, (1 << 28) - 1),
+    (layout.AT_STEP_GAIN, 1, (1 << 30) - 1),
+    (layout.AT_STEP_SHIFT, 0, 24),
+    (layout.AT_FREE_SHIFT, 1, 31),
+    (layout.AT_TARGET, 0, (1 << 20) - 1),
+    (layout.AT_BAND_LOW, -(1 << 20), 0),
+    (layout.AT_BAND_HIGH, 0, 1 << 20),
+    (layout.AT_DEMAND_MAX, 1, 1 << 20),
+    (layout.AT_CHANGE_MAX, 1, 1 << 15),
+    (layout.AT_LINEAR_SHIFT, 1, 31),
+    (layout.AT_FACTOR_SHIFT, 1, 24),
+    (layout.AT_RESPONSE_SHIFT, 1, 24),
+    (layout.AT_SOFT_SHIFT, 1, 8),
+    (layout.AT_SIGMA_SHIFT, 1, 30),
+    (layout.AT_MOVE_MAX, 1, 1 << 20),
+    (layout.AT_PRIMAL_BITS, 0, 15),
+    (layout.AT_DUAL_BITS, 0, 15),
+    (layout.AT_ITERATIONS_MAX, 1, limits.ITERATIONS_MAX),
+    (layout.AT_STEPS_FULL, 1, (1 << 15) - 1),
+    (layout.AT_STEPS_TICK_MAX, 0, (1 << 15) - 1),
+    (layout.AT_STEPS_HOUR_MAX, 0, (1 << 30) - 1),
+    (layout.AT_STEPS_DAY_MAX, 0, (1 << 30) - 1),
+    (layout.AT_TICKS_HOUR, 1, 360),
+    (layout.AT_TICKS_DAY, 1, 8640),
+    (layout.AT_FALLBACK_MOVE, 0, 1 << 15),
+    (layout.AT_PRESSURE_RAW_MAX, 0, 65_535),
+    (layout.AT_RESERVOIR_RAW_MIN, 0, 65_535),
+    (layout.AT_BATTERY_RAW_MIN, 0, 65_535),
+)
+
+
+def check(words) -> int:
+    """Return RESULT_OK, or why `words` (an int32 array) is not a program to run."""
+    if len(words) < layout.SCALAR_WORDS + 1:
+        return reasons.RESULT_BAD_LENGTH
+    for at, least, most in _RANGES:
+        if not least <= words[at] <= most:
+            return reasons.RESULT_PROGRAM_LAYOUT
+    horizon = words[layout.AT_HORIZON]
+    offsets = layout.table_offsets(horizon, words[layout.AT_STATES], words[layout.AT_GAIN_COUNT])
+    if horizon % limits.HORIZON_MULTIPLE or words[layout.AT_WORDS] != offsets[-1] + 1:
+        return reasons.RESULT_PROGRAM_LAYOUT
+    if len(words) != offsets[-1] + 1:
+        return reasons.RESULT_BAD_LENGTH
+    if not _products_fit(words):
+        return reasons.RESULT_OUT_OF_RANGE
+    if crc32(bytes(words)[:-4]) & 0xFFFFFFFF != words[-1] & 0xFFFFFFFF:
+        return reasons.RESULT_PROGRAM_CHECKSUM
+    return reasons.RESULT_OK
+
+
+def _products_fit(words) -> bool:
+    """Say whether the products that the tick forms in plain Python stay below 2**30."""
+    one = 1 << words[layout.AT_DATA_BITS]
+    limit = 1 << 30
+    return (
+        words[layout.AT_CONC_UG_L_MAX] * words[layout.AT_CONC_GAIN] < limit
+        and (one + 1) * words[layout.AT_STEPS_FULL] < limit
+        and words[layout.AT_STEPS_TICK_MAX] * words[layout.AT_STEP_GAIN] < limit
+        and words[layout.AT_FALLBACK_MOVE] <= one
+        and words[layout.AT_ESTIMATE_BITS] > words[layout.AT_DATA_BITS]
+    )

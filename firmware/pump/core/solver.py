@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""The quadratic program of one tick, by OSQP's splitting in int32.
+
+    minimise   sum (y_i - e_i)^2 + change_weight (u_i - u_{i-1})^2 + soft_weight s_i^2
+    over       moves u (N,), outputs y = response @ u, slacks s (N,)
+    subject to |u_i - u_{i-1}| <= change_max, 0 <= u_i <= 1, low_i - s_i <= y_i <= high_i + s_i
+
+OSQP (Stellato et al., Math. Prog. Comp. 12, 2020) with alpha = 1.5, sigma as a
+shift of rho, x reduced to the moves, the KKT system folded by the host into one
+matrix, and slacks removed by their proximal step.  All state lives in arrays
+made once; data is Q(data_bits), moves in units of the full rate.
+"""
+
+from array import array
+
+from pump.compat import const, micropython, ptr32
+from pump.core import blocks, kernels
+from pump.spec import program as layout
+
+_ROW = const(5)  # blocks.ROW_WORDS, folded into viper code
+_LOW = const(2)
+_HIGH = const(3)
+_US_WRAP = const((1 << 30) - 1)
+
+
+@micropython.viper
+def _shift_rows(rows: ptr32, n: int):
+    """Warm start: every group of N rows moves one tick on, its last row is kept."""
+    for group in range(3):
+        at = group * n * _ROW
+        for _ in range(n - 1):
+            rows[at] = rows[at + _ROW]
+            rows[at + 1] = rows[at + _ROW + 1]
+            at += _ROW
+
+
+@micropython.viper
+def _load_pull(rows: ptr32, pull: ptr32, rhs: ptr32, n: int):
+    """Write z - w of every row to where the first iteration looks for it."""
+    at = 0
+    for i in range(n):
+        pull[i] = rows[at] - rows[at + 1]
+        at += _ROW
+    for i in range(n + 1, 2 * n + 1):
+        pull[i] = rows[at] - rows[at + 1]
+        at += _ROW
+    for i in range(n, 2 * n):
+        rhs[i] = rows[at] - rows[at + 1]
+        at += _ROW
+
+
+@micropython.viper
+def _set_bounds(rows: ptr32, demand: ptr32, n: int, band_low: int, band_high: int):
+    """Set the outputs' soft bounds around what the target asks of the pump."""
+    at = 2 * n * _ROW
+    for i in range(n):
+        rows[at + _LOW] = demand[i] + band_low
+        rows[at + _HIGH] = demand[i] + band_high
+        at += _ROW
+
+
+def _no_clock() -> int:
+    """Stand in for a clock where nobody measures."""
+    return 0
+
+
+class Solver:
+    """One QP, warm-started from tick to tick.
+
+    Set `demand` (N,), then call `solve`; `move(i)` and `output(i)` give the plan.
+    """
+
+    def __init__(self, words, linear_at: int, factor_at: int, response_at: int, caps_at: int):
+        n = words[layout.AT_HORIZON]
+        self.horizon = n
+        self._one = 1 << words[layout.AT_DATA_BITS]
+        self._change_max = words[layout.AT_CHANGE_MAX]
+        self._band_low = words[layout.AT_BAND_LOW]
+        self._band_high = words[layout.AT_BAND_HIGH]
+        self._cap = words[layout.AT_ITERATIONS_MAX]
+        self._rows = array("i", [0] * (3 * n * blocks.ROW_WORDS))
+        # (N + 2,) target minus free response, the move before, and one (which rounds).
+        self.demand = array("i", [0] * (n + 1) + [self._one])
+        self._linear = array("i", [0] * n)
+        self._pull = array("i", [0] * (2 * n + 1))
+        self._rhs = array("i", [0] * (2 * n))
+        self._relaxed = array("i", [0] * n)
+        self._moves = array("i", [0] * n)
+        self._changes = array("i", [0] * n)
+        self._outputs = array("i", [0] * n)
+        self.iterations = 0
+        self.solved = False
+        self.now_us = _no_clock  # the app hands in the board's, to measure solve_us
+        self.solve_us = 0
+        self._set_fixed_bounds(words, caps_at)
+        self._linear_block = self._make_linear_block(words, linear_at)
+        self._block = self._make_block(words, factor_at, response_at)
+
+    def _set_fixed_bounds(self, words, caps_at: int) -> None:
+        """Set the bounds that no tick changes: rate change, rate, and every row's cap."""
+        rows = self._rows
+        n = self.horizon
+        for row in range(3 * n):
+            at = row * blocks.ROW_WORDS
+            rows[at + blocks.ROW_CAP] = words[caps_at + row]
+            if row < n:
+                rows[at + blocks.ROW_LOW] = -self._change_max
+                rows[at + blocks.ROW_HIGH] = self._change_max
+            elif row < 2 * n:
+                rows[at + blocks.ROW_HIGH] = self._one
+
+    def _make_linear_block(self, words, linear_at: int):
+        """Return the block that turns demand and last move into the linear term."""
+        place = kernels.place
+        return kernels.block(
+            (
+                place(words, linear_at),
+                place(self.demand),
+                place(self._linear),
+                self.horizon,
+                self.horizon + 2,
+                words[layout.AT_LINEAR_SHIFT],
+            )
+        )
+
+    def _make_block(self, words, factor_at: int, response_at: int):
+        """Return the block of the iteration itself, in the order of core/blocks.py."""
+        place = kernels.place
+        entries = [
+            place(words, factor_at),
+            place(words, response_at),
+            place(self._linear),
+            place(self._rows),
+            place(self._pull),
+            place(self._rhs),
+            place(self._relaxed),
+            place(self._moves),
+            place(self._changes),
+            place(self._outputs),
+            self.horizon,
+            words[layout.AT_FACTOR_SHIFT],
+            words[layout.AT_RESPONSE_SHIFT],
+            words[layout.AT_SOFT_SHIFT],
+            words[layout.AT_SIGMA_SHIFT],
+            words[layout.AT_MOVE_MAX],
+            words[layout.AT_PRIMAL_BITS],
+            words[layout.AT_DUAL_BITS],
+        ]
+        return kernels.block(entries + [0] * (blocks.SOLVE_WORDS - len(entries)))
+
+    def solve(self, move_before: int) -> None:
+        """Solve for `demand`, with the last tick's move; sets solved and iterations."""
+        began_us = self.now_us()
+        n = self.horizon
+        rows = self._rows
+        self.demand[n] = move_before
+        _shift_rows(rows, n)
+        _set_bounds(rows, self.demand, n, self._band_low, self._band_high)
+        # The first change is measured from the move that the patient just had.
+        rows[blocks.ROW_LOW] = move_before - self._change_max
+        rows[blocks.ROW_HIGH] = move_before + self._change_max
+        _load_pull(rows, self._pull, self._rhs, n)
+        kernels.multiply(self._linear_block)
+        self._block[blocks.SOLVE_ITERATIONS_LEFT] = self._cap
+        left = kernels.solve(self._block)
+        self.solved = left >= 0
+        self.iterations = self._cap - left if left >= 0 else self._cap
+        self.solve_us = (self.now_us() - began_us) & _US_WRAP
+
+    def move(self, i: int) -> int:
+        """Return planned move i, inside 0..1, Q(data_bits)."""
+        return self._rows[(self.horizon + i) * blocks.ROW_WORDS]
+
+    def output(self, i: int) -> int:
+        """Return what planned moves add to output i, Q(data_bits)."""
+        return self._outputs[i]

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""Hard limits of the firmware itself; a program can only narrow them."""
+
+from pump.compat import const
+
+HORIZON_MIN = const(8)
+HORIZON_MAX = const(40)
+HORIZON_MULTIPLE = const(4)  # the kernels work on blocks of four rows
+STATES_MAX = const(4)  # estimator states, disturbance included
+PROGRAM_WORDS_MAX = const(8192)
+ITERATIONS_MAX = const(2000)
+STEP_RATE_HZ_MAX = const(100_000)  # the driver's data sheet allows 250 kHz
+CLOCK_FACTOR_MAX = const(3000)  # bench only: therapy seconds per device second
+TICK_S_MIN = const(10)
+TICK_S_MAX = const(900)
+WINDOW_MARGIN_MS = const(40)  # motor quiet before the next tick is due
+EARLY_DIVISOR = const(4)  # a reading may run its tick a quarter of a tick early
+LATE_DIVISOR = const(10)  # without one the tick runs a tenth of a tick late
+FEED_INTERVAL_MS = const(1000)  # hardware watchdog is fed this often, on credit
+WATCHDOG_MS = const(8000)  # the RP2040's watchdog reaches 8388 ms
+TICK_MS_MIN = const(200)  # of device time: a tick's own work and the margin must fit

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Layout of a compiled program: int32 words, scalars first, then tables, checksum last.
+
+Written by mesor.program, read by pump.core.program.  A program is data, never code.
+Formats: `move` and concentration data are Q(DATA_BITS); the estimator works in
+Q(ESTIMATE_BITS).  Concentrations count in units of CONC_UNIT_UG_L, moves in
+units of the full rate (STEPS_FULL microsteps a tick).
+"""
+
+from pump.compat import const
+
+MAGIC = const(0x0652534D)  # "MSR", layout family 6; below 2**30
+LAYOUT_VERSION = const(1)
+
+# Scalars, one word each.
+AT_MAGIC = const(0)
+AT_LAYOUT = const(1)
+AT_WORDS = const(2)  # of the whole program, checksum word included
+AT_HORIZON = const(3)
+AT_STATES = const(4)  # estimator states, disturbance included
+AT_TICK_S = const(5)
+AT_DATA_BITS = const(6)
+AT_ESTIMATE_BITS = const(7)
+AT_CONC_UNIT_UG_L = const(8)
+AT_CONC_GAIN = const(9)  # estimate units = conc_ug_l * gain >> shift
+AT_CONC_SHIFT = const(10)
+AT_CONC_UG_L_MIN = const(11)
+AT_CONC_UG_L_MAX = const(12)
+AT_CONC_CHANGE_UG_L_MAX = const(13)  # between readings, for each tick between them
+AT_AGE_S_MAX = const(14)
+AT_QUALITY_MIN = const(15)
+AT_STALE_TICKS_MAX = const(16)
+AT_MODEL_SHIFT = const(17)
+AT_GAIN_COUNT = const(18)
+AT_GAIN_SHIFT = const(19)
+AT_STATE_MAX = const(20)  # clamp of every estimator state, Q(estimate_bits)
+AT_STEP_GAIN = const(21)  # estimate units of move = steps * gain >> shift
+AT_STEP_SHIFT = const(22)
+AT_FREE_SHIFT = const(23)
+AT_TARGET = const(24)  # Q(data_bits)
+AT_BAND_LOW = const(25)  # soft lower bound minus target
+AT_BAND_HIGH = const(26)  # soft upper bound minus target
+AT_DEMAND_MAX = const(27)  # clip of target minus free response
+AT_CHANGE_MAX = const(28)  # of the move in one tick, Q(data_bits)
+AT_LINEAR_SHIFT = const(29)
+AT_FACTOR_SHIFT = const(30)
+AT_RESPONSE_SHIFT = const(31)
+AT_SOFT_SHIFT = const(32)
+AT_SIGMA_SHIFT = const(33)
+AT_MOVE_MAX = const(34)  # clamp of the unprojected moves, Q(data_bits)
+AT_PRIMAL_BITS = const(35)  # residual below 2**bits
+AT_DUAL_BITS = const(36)
+AT_ITERATIONS_MAX = const(37)
+AT_STEPS_FULL = const(38)  # microsteps a tick at move 1
+AT_STEPS_TICK_MAX = const(39)
+AT_STEPS_HOUR_MAX = const(40)
+AT_STEPS_DAY_MAX = const(41)
+AT_TICKS_HOUR = const(42)
+AT_TICKS_DAY = const(43)
+AT_FALLBACK_MOVE = const(44)
+AT_PRESSURE_RAW_MAX = const(45)
+AT_RESERVOIR_RAW_MIN = const(46)
+AT_BATTERY_RAW_MIN = const(47)
+SCALAR_WORDS = const(48)
+
+# Tables follow in this order; the host and the pump compute their places the same way.
+#   model     states x (states + 1)   predicts the state from state and move
+#   gains     gain_count x states     estimator gain of the first, second, … used reading
+#   free      horizon x states        output of the next ticks with the pump at rest
+#   linear    horizon x (horizon + 2) what demand, last move and half an LSB ask of the moves
+#   factor    blocks of 4 rows, 2 * horizon columns   the KKT solve, folded with A'rho
+#   response  blocks of 4 rows, lower triangular      output answer to the moves
+#   caps      3 * horizon             how far beyond its bound an ADMM row may pull
+
+
+def factor_words(horizon: int) -> int:
+    """Return the words of the factor table."""
+    return 2 * horizon * horizon
+
+
+def response_words(horizon: int) -> int:
+    """Return the words of the response table: block b holds 4 rows of 4 b + 4 columns."""
+    blocks = horizon // 4
+    return 8 * blocks * (blocks + 1)
+
+
+def table_offsets(horizon: int, states: int, gain_count: int) -> tuple:
+    """Return the word offsets of the seven tables and, last, of the checksum word."""
+    model = SCALAR_WORDS
+    gains = model + states * (states + 1)
+    free = gains + gain_count * states
+    linear = free + horizon * states
+    factor = linear + horizon * (horizon + 2)
+    response = factor + factor_words(horizon)
+    caps = response + response_words(horizon)
+    return (model, gains, free, linear, factor, response, caps, caps + 3 * horizon)

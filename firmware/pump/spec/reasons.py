@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Why the pump did what it did: every verdict, limit and fault has one number and one sentence.
+
+Device code stores the number; the host prints the sentence from `TEXT`.
+"""
+
+from pump.compat import const
+
+STATE_IDLE = const(0)
+STATE_READY = const(1)
+STATE_RUNNING = const(2)
+STATE_FAULT = const(3)
+
+READING_USED = const(0)
+READING_MISSING = const(1)
+READING_OUT_OF_RANGE = const(2)
+READING_TOO_FAST = const(3)
+READING_TOO_OLD = const(4)
+READING_FROM_FUTURE = const(5)
+READING_OUT_OF_ORDER = const(6)
+READING_LOW_QUALITY = const(7)
+
+PLAN_SOLVED = const(0)
+PLAN_SHIFTED = const(1)  # iteration cap hit: the plan of the tick before, one tick on
+PLAN_FALLBACK = const(2)  # no usable reading for too long, or no plan to shift
+
+LIMIT_NONE = const(0)
+LIMIT_RATE = const(1)
+LIMIT_HOUR = const(2)
+LIMIT_DAY = const(3)
+LIMIT_STOPPED = const(4)
+
+# Board inputs, one bit each; a set bit is a fault.
+FLAG_DOOR_OPEN = const(1)
+FLAG_AIR_IN_LINE = const(2)
+FLAG_OCCLUSION = const(4)
+FLAG_DRIVER_FAULT = const(8)
+
+FAULT_NONE = const(0)
+FAULT_DOOR_OPEN = const(1)
+FAULT_AIR_IN_LINE = const(2)
+FAULT_OCCLUSION = const(3)
+FAULT_DRIVER = const(4)
+FAULT_PRESSURE_HIGH = const(5)
+FAULT_RESERVOIR_EMPTY = const(6)
+FAULT_BATTERY_LOW = const(7)
+FAULT_STEPS_MISMATCH = const(8)
+FAULT_INTERNAL = const(9)
+
+# Results of a command, in its acknowledgement.
+RESULT_OK = const(0)
+RESULT_UNKNOWN_MESSAGE = const(1)
+RESULT_BAD_LENGTH = const(2)
+RESULT_WRONG_STATE = const(3)
+RESULT_PROGRAM_TOO_LARGE = const(4)
+RESULT_PROGRAM_GAP = const(5)
+RESULT_PROGRAM_CHECKSUM = const(6)
+RESULT_PROGRAM_LAYOUT = const(7)
+RESULT_OUT_OF_RANGE = const(8)
+RESULT_WRONG_PROTOCOL = const(9)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""The tick record: every input and every output of one control decision, as int32 words.
+
+The pump sends it as telemetry, the host logs it, `mesor replay` feeds the
+inputs back and compares the outputs, so nothing a decision depends on may
+live outside it.  Every word stays below 2**30 (MicroPython's small int).
+"""
+
+from pump.compat import const
+
+# Inputs.
+TICK = const(0)  # ticks since start, counting the ones that were missed
+ELAPSED_TICKS = const(1)  # whole ticks since the decision before, 1 when on time
+READING_PRESENT = const(2)  # 1 when a reading arrived for this tick
+SAMPLE_INDEX = const(3)  # the sensor's own count of its readings
+READING_TIME_S = const(4)  # therapy time at which the sample was taken
+CONC_UG_L = const(5)  # measured concentration
+QUALITY = const(6)  # sensor's own figure, 0..100 %
+BOARD_FLAGS = const(7)  # bits of spec.reasons.FLAG_*
+PRESSURE_RAW = const(8)  # line pressure, ADC 0..65535
+RESERVOIR_RAW = const(9)  # reservoir fill, ADC 0..65535
+BATTERY_RAW = const(10)  # battery voltage, ADC 0..65535
+STEPS_DONE = const(11)  # microsteps the stepper finished since the decision before
+INPUT_WORDS = const(12)
+
+# Outputs.
+READING_VERDICT = const(12)  # spec.reasons.READING_*
+STATE = const(13)  # spec.reasons.STATE_*
+FAULT_REASON = const(14)  # first cause, spec.reasons.FAULT_*
+LIMIT_REASON = const(15)  # the limit that acted most, spec.reasons.LIMIT_*
+ESTIMATE = const(16)  # four words: states, then disturbance, Q(estimate_bits)
+INNOVATION = const(20)  # reading minus prediction, Q(estimate_bits)
+STALE_TICKS = const(21)  # ticks since the last reading that was used
+ITERATIONS = const(22)  # of the solver
+SOLVED = const(23)  # 1 when the residuals met their limits
+PLAN_SOURCE = const(24)  # spec.reasons.PLAN_*
+MOVE = const(25)  # rate asked for, Q(data_bits) of the full rate
+STEPS = const(26)  # motor microsteps commanded for this tick
+STEPS_TOTAL = const(27)  # microsteps commanded since start
+CARRY = const(28)  # fraction of a microstep carried, Q(data_bits)
+
+# Measured by the pump about itself; they decide nothing.
+TICK_US = const(29)  # duration of the tick before, frame in to frame out
+SOLVE_US = const(30)  # duration of this tick's QP
+HEAP_FREE = const(31)  # bytes free at the last hourly count
+
+PLAN = const(32)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
+PLAN_CONC_MAX = const(32767)
+MEASURED = (TICK_US, SOLVE_US, HEAP_FREE)
+
+
+def word_count(horizon: int) -> int:
+    """Return how many words a record with this planning horizon has."""
+    return PLAN + horizon

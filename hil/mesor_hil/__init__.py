@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The hardware-in-the-loop bench: targets, plant, scenarios and what judges them."""

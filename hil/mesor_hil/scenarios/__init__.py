@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios: what a run simulates, doses and judges, read from TOML."""
+
+from mesor_hil.scenarios.loader import (
+    DEFAULT_SCENARIO,
+    draw_patient,
+    load_scenario,
+    read_scenario,
+    resolved_toml,
+    shipped_scenarios,
+)
+from mesor_hil.scenarios.schema import Scenario
+
+__all__ = [
+    "DEFAULT_SCENARIO",
+    "Scenario",
+    "draw_patient",
+    "load_scenario",
+    "read_scenario",
+    "resolved_toml",
+    "shipped_scenarios",
+]

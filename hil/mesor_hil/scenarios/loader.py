@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Finds, reads and writes back scenarios: those that ship by name, others by path.
+
+The command line and the run recorder rely on it; a run's folder holds the resolved file,
+with every default written out, so that it can be run again years later.
+Reads files; raises only ScenarioError.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+
+import tomli_w
+
+from mesor.errors import ScenarioError
+from mesor.input_tables import read_table
+from mesor.patients import VirtualPatient, draw_parameters, make_patient
+from mesor_hil.scenarios.schema import Scenario
+
+DEFAULT_SCENARIO = "vancomycin_infusion"
+_SUFFIX = ".toml"
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Return a scenario that ships, by its name, or one in a TOML file, by its path."""
+    text = str(name_or_path)
+    if text in _shipped_names():
+        return read_scenario(_shipped_text(text), source=text + _SUFFIX)
+    path = Path(name_or_path)
+    if path.suffix != _SUFFIX and not path.exists():
+        nearest = difflib.get_close_matches(text, _shipped_names(), n=1, cutoff=0.0)[0]
+        raise ScenarioError(
+            f"There is no scenario {text!r}; the nearest that ships is {nearest}, "
+            "`mesor scenarios` lists them all, and a path of your own ends in .toml."
+        )
+    return read_scenario(_file_text(path), source=text)
+
+
+def read_scenario(text: str, source: str) -> Scenario:
+    """Return the scenario that a TOML text states; source names it in errors."""
+    return read_table(Scenario, text, source)
+
+
+def shipped_scenarios() -> list[tuple[str, str]]:
+    """Return (name, description) of every scenario that ships, the default one first."""
+    loaded = [load_scenario(name) for name in _shipped_names()]
+    loaded.sort(key=lambda scenario: (scenario.name != DEFAULT_SCENARIO, scenario.name))
+    return [(scenario.name, scenario.description) for scenario in loaded]
+
+
+def resolved_toml(scenario: Scenario) -> str:
+    """Return the scenario as TOML with every default written out; reading it gives it back."""
+    return tomli_w.dumps(scenario.model_dump(mode="python", exclude_none=True))
+
+
+def draw_patient(scenario: Scenario, seed: int, patient_index: int = 0) -> VirtualPatient:
+    """Return the scenario's patient number patient_index of this seed, before any dose.
+
+    Without variability every seed gives the nominal patient.
+    """
+    parameters = draw_parameters(
+        scenario.patient.parameters(), scenario.variability.settings(), seed, patient_index
+    )
+    return make_patient(parameters, scenario.patient.changes())
+
+
+def _shipped_names() -> list[str]:
+    """Return the names of the scenarios in the package, sorted."""
+    library = resources.files("mesor_hil.scenarios") / "library"
+    return sorted(
+        entry.name.removesuffix(_SUFFIX)
+        for entry in library.iterdir()
+        if entry.name.endswith(_SUFFIX)
+    )
+
+
+def _shipped_text(name: str) -> str:
+    """Return the text of a scenario in the package."""
+    library = resources.files("mesor_hil.scenarios") / "library"
+    return (library / (name + _SUFFIX)).read_text(encoding="utf-8")
+
+
+def _file_text(path: Path) -> str:
+    """Return the text of a file; raises ScenarioError where there is none to be had."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{path}: this is not UTF-8 text; a scenario is TOML.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ScenarioError(f"{path}: cannot be read: {reason}.") from None

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""The closed loop: one scenario, one target, tick by tick in lockstep.
+
+Each tick the STEP edges since the last one are counted at the pin, the patient
+gets that dose, the sensor samples, the reading goes over the wire, and the pump
+answers with the record of its decision.  Therapy time is tick x tick_s; device
+time is that divided by the bench's clock factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mesor.errors import LinkError
+from mesor.link import PumpClient
+from mesor.patients import VirtualPatient
+from mesor_hil.plant import ConcentrationSensor, SensorReading
+from mesor_hil.scenarios import Scenario
+from mesor_hil.targets.target import Target
+from pump.spec import record as at
+
+_ANSWER_SHARE = 0.9  # of a tick: how long the answer to a reading may take
+_START_MARGIN_TICKS = 0.1
+
+Progress = Callable[[int, int, float], None]  # tick, ticks, true concentration mg/L
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tick of the loop, seen from the bench."""
+
+    time_s: int  # therapy time
+    conc_mg_l: float  # true, at the tick
+    reading: SensorReading | None
+    record: npt.NDArray[np.int32]
+    edges: int  # STEP edges (or the pump's count) since the tick before
+    dose_mg: float  # that they gave
+    answer_s: float  # device time from the reading's first byte to the record's last
+
+
+@dataclass(slots=True)
+class Trace:
+    """Everything a run showed."""
+
+    steps: list[Step] = field(default_factory=list)
+    final_conc_mg_l: float = 0.0
+    edges_total: int = 0
+    counted_at_pin: bool = True
+
+
+OnStep = Callable[[Step], None]
+
+
+class Session:
+    """Runs one scenario's ticks against a pump that has its program."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        target: Target,
+        client: PumpClient,
+        patient: VirtualPatient,
+        sensor: ConcentrationSensor,
+    ) -> None:
+        self._scenario, self._target, self._client = scenario, target, client
+        self._patient, self._sensor = patient, sensor
+        self._mechanics = scenario.pump.mechanics()
+        self._tick_s = scenario.therapy.tick_s
+        self._device_tick_s = self._tick_s / scenario.bench.clock_factor
+        self._commanded = 0  # microsteps of the last record, where nobody counts edges
+        self._edges_before = 0
+
+    def run(self, on_step: OnStep | None = None, progress: Progress | None = None) -> Trace:
+        """Start the therapy, run all ticks, stop it; raise LinkError when the pump goes silent."""
+        trace = Trace(counted_at_pin=self._target.step_edges() is not None)
+        self._edges_before = self._target.step_edges() or 0
+        self._client.start(self._scenario.bench.clock_factor)
+        start_s = self._target.now_s + _START_MARGIN_TICKS * self._device_tick_s * 0.5
+        try:
+            for tick in range(self._scenario.tick_count):
+                self._pass_until(start_s + tick * self._device_tick_s)
+                step = self._step(tick, start_s + tick * self._device_tick_s)
+                trace.steps.append(step)
+                if on_step is not None:
+                    on_step(step)
+                if progress is not None:
+                    progress(tick + 1, self._scenario.tick_count, step.conc_mg_l)
+            self._pass_until(start_s + self._scenario.tick_count * self._device_tick_s)
+            trace.edges_total = sum(step.edges for step in trace.steps) + self._dose()[0]
+        finally:
+            self._client.stop()
+        trace.final_conc_mg_l = self._patient.conc_mg_l
+        return trace
+
+    def _step(self, tick: int, due_s: float) -> Step:
+        """Dose, sample, send, and take the pump's answer."""
+        edges, dose_mg = self._dose() if tick else (0, 0.0)
+        time_s = tick * self._tick_s
+        conc_mg_l = self._patient.conc_mg_l
+        reading = self._sensor.sample(conc_mg_l, time_s)
+        sent_s = self._target.now_s
+        if reading is not None:
+            self._client.send_reading(
+                reading.sample_index, reading.time_s, reading.conc_ug_l, reading.quality
+            )
+        record = self._client.await_telemetry(due_s + _ANSWER_SHARE * self._device_tick_s)
+        if record is None:
+            raise LinkError(
+                f"The pump sent no telemetry for tick {tick} (therapy time {time_s} s); "
+                "the run ends here, see run.mcap for the last frames."
+            )
+        self._commanded = int(record[at.STEPS])
+        return Step(
+            time_s, conc_mg_l, reading, record, edges, dose_mg, self._target.now_s - sent_s
+        )
+
+    def _dose(self) -> tuple[int, float]:
+        """Give the patient what the pin did since the last tick; return edges and mg."""
+        counted = self._target.step_edges()
+        edges = self._commanded if counted is None else counted - self._edges_before
+        self._edges_before = counted or 0
+        conc_mg_ml = self._scenario.drug.conc_mg_ml
+        rate_mg_h = self._mechanics.rate_mg_h(edges, conc_mg_ml, self._tick_s)
+        self._patient.advance(rate_mg_h, self._tick_s)
+        return edges, self._mechanics.dose_mg(edges, conc_mg_ml)
+
+    def _pass_until(self, until_s: float) -> None:
+        """Let device time pass; what the pump sends meanwhile stays in the pipe."""
+        while self._target.now_s < until_s:
+            self._target.advance(until_s)
+            self._client.receive()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""A pump on a serial port: a real Pico, or anything that pyserial opens by URL."""
+
+from __future__ import annotations
+
+from mesor.link import SerialPipe
+
+
+class PortTarget(SerialPipe):
+    """The port as a target.  Nobody counts its STEP edges: the pump's word is all there is."""
+
+    wall_clock = True
+
+    def __init__(self, port: str) -> None:
+        super().__init__(port)
+        self.name = port
+
+    def step_edges(self) -> None:
+        """Count nothing: there is no counter on the pin."""
+
+    def identity(self) -> dict[str, str]:
+        """Return the port."""
+        return {"port": self.name}

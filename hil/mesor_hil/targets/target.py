@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""One interface for everything a scenario can run against.
+
+A target is a pipe (mesor.link.Pipe) with a motor whose steps may be countable.
+The scenario, the session and the tests never ask which target they have.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mesor.link import Pipe
+
+
+class Target(Pipe, Protocol):
+    """A pump to test."""
+
+    @property
+    def name(self) -> str:
+        """Return the kind of target: emulator, twin, or the port's name."""
+        ...
+
+    @property
+    def wall_clock(self) -> bool:
+        """Say whether the target's time is real time."""
+        ...
+
+    def step_edges(self) -> int | None:
+        """Return the rising STEP edges so far; None where nobody counts them."""
+        ...
+
+    def identity(self) -> dict[str, str]:
+        """Return what this target is made of (image, firmware, versions), for the log."""
+        ...

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The twin: the pump's own sources in CPython, on a board made of integers.
+
+Fast and exact for decisions.  It does not model the chip: computing takes no
+time, bytes are never lost, and the motor steps perfectly evenly.
+"""
+
+from __future__ import annotations
+
+import platform
+from array import array
+
+from pump.app import App
+from pump.spec import limits
+from pump.spec import record as at
+
+_US_WRAP = 1 << 30
+_ADC_HEALTHY = {at.PRESSURE_RAW: 12_000, at.RESERVOIR_RAW: 60_000, at.BATTERY_RAW: 50_000}
+
+
+class TwinBoard:
+    """Has the methods of pump.board.pico.PicoBoard; time is what the bench says it is."""
+
+    def __init__(self) -> None:
+        self.time_us = 0
+        self.inbox = bytearray()
+        self.outbox = bytearray()
+        self.flags = 0
+        self.adc = dict(_ADC_HEALTHY)
+        self.feed_credit_ms = 0
+        self._edges_before = 0  # of the batches that are over
+        self._batch = (0, 0, 0)  # start_us, window_us, step_count
+        self._reported = 0
+
+    def now_ms(self) -> int:
+        """Return wrapping device milliseconds."""
+        return self.time_us // 1000 % _US_WRAP
+
+    def now_us(self) -> int:
+        """Return wrapping device microseconds."""
+        return self.time_us % _US_WRAP
+
+    def identity(self) -> bytes:
+        """Return eight bytes that no chip has."""
+        return b"twin\0\0\0\0"
+
+    def read(self, buffer: bytearray) -> int:
+        """Fill `buffer` with what has arrived; return how many bytes that is."""
+        count = min(len(buffer), len(self.inbox))
+        buffer[:count] = self.inbox[:count]
+        del self.inbox[:count]
+        return count
+
+    def write(self, buffer: bytearray, count: int) -> None:
+        """Send buffer[:count] to the host."""
+        self.outbox += buffer[:count]
+
+    def start_steps(self, step_count: int, window_us: int) -> None:
+        """Start a batch of evenly spaced steps, as the PIO does."""
+        self._edges_before += self._batch_edges()
+        self._batch = (self.time_us, window_us, step_count)
+        self._reported = 0
+
+    def abort_steps(self) -> None:
+        """Stop the motor at once."""
+        self._edges_before += self._batch_edges()
+        self._reported = self._batch_edges()
+        self._batch = (self.time_us, 0, 0)
+
+    def edges(self) -> int:
+        """Return the steps done since the beginning."""
+        return self._edges_before + self._batch_edges()
+
+    def _batch_edges(self) -> int:
+        """Return the steps that the present batch has done by now."""
+        start_us, window_us, step_count = self._batch
+        if self.time_us >= start_us + window_us:
+            return step_count
+        return step_count * (self.time_us - start_us) // window_us
+
+    def read_inputs(self, record: array[int]) -> None:
+        """Write the board's sensors and the step count into the record's inputs."""
+        record[at.BOARD_FLAGS] = self.flags
+        for word, value in self.adc.items():
+            record[word] = value
+        record[at.STEPS_DONE] = self._batch_edges() or self._reported
+
+    def note_tick(self, record: array[int], received_us: int) -> None:
+        """Write what the tick cost: nothing, here."""
+        record[at.TICK_US] = (self.now_us() - received_us) % _US_WRAP
+        record[at.HEAP_FREE] = 0
+
+    def start_watchdog(self) -> None:
+        """Do nothing: the twin cannot hang."""
+
+    def grant_feeds(self, credit_ms: int) -> None:
+        """Remember the credit, for tests."""
+        self.feed_credit_ms = credit_ms
+
+    def feed_on_credit(self) -> None:
+        """Do nothing: the twin cannot hang."""
+
+
+class TwinTarget:
+    """The twin as a target; its time jumps from event to event."""
+
+    name = "twin"
+    wall_clock = False
+
+    def __init__(self) -> None:
+        self.board = TwinBoard()
+        self.app = App(self.board)
+
+    @property
+    def now_s(self) -> float:
+        """Return virtual device seconds."""
+        return self.board.time_us / 1e6
+
+    def write(self, content: bytes) -> None:
+        """Hand `content` to the pump, which takes it at once."""
+        self.board.inbox += content
+        self.app.poll()
+
+    def read(self) -> bytes:
+        """Return what the pump has sent."""
+        sent = bytes(self.board.outbox)
+        self.board.outbox.clear()
+        return sent
+
+    def advance(self, until_s: float) -> None:
+        """Let time pass until `until_s` or until the pump has sent something."""
+        until_us = round(until_s * 1e6)
+        while self.board.time_us < until_us and not self.board.outbox:
+            wait_ms = self.app.wait_ms()
+            self.board.time_us = min(until_us, self.board.time_us + max(1, wait_ms) * 1000)
+            self.app.poll()
+
+    def step_edges(self) -> int:
+        """Return the steps of the modelled motor."""
+        return self.board.edges()
+
+    def identity(self) -> dict[str, str]:
+        """Return the interpreter that runs the pump's sources."""
+        return {"python": platform.python_version(), "clock": f"1..{limits.CLOCK_FACTOR_MAX}"}
+
+    def close(self) -> None:
+        """Nothing to let go of."""

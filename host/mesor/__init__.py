@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Mesor's host application: compile, stream, record, replay, report."""

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""The host's side of the protocol: commands that are repeated until acknowledged.
+
+A command carries a sequence number; the pump answers a repeated one without
+carrying it out twice.  Readings are not acknowledged: telemetry answers them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mesor.errors import LinkError
+from mesor.link.frames import Frame, FrameCoder
+from mesor.link.pipe import Pipe
+from pump.spec import messages, reasons
+
+Direction = Literal["to_pump", "from_pump"]
+OnFrame = Callable[[Direction, float, Frame], None]
+
+ACK_TIMEOUT_S = 0.5
+TRIES = 5
+_RESULT_TEXT = {
+    reasons.RESULT_UNKNOWN_MESSAGE: "does not know this command",
+    reasons.RESULT_BAD_LENGTH: "got a command of the wrong length",
+    reasons.RESULT_WRONG_STATE: "cannot do this in its present state; stop the therapy first",
+    reasons.RESULT_PROGRAM_TOO_LARGE: "has no room for a program of this size",
+    reasons.RESULT_PROGRAM_GAP: "misses a part of the program",
+    reasons.RESULT_PROGRAM_CHECKSUM: "found the program's checksum wrong; compile it again",
+    reasons.RESULT_PROGRAM_LAYOUT: "does not know this program layout; "
+    "compile it with the version of the firmware",
+    reasons.RESULT_OUT_OF_RANGE: "found a value out of its range",
+    reasons.RESULT_WRONG_PROTOCOL: "speaks another protocol version; flash the matching firmware",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered."""
+
+    board_id: str
+    program_words_max: int
+    firmware_version: str
+    protocol_version: int
+
+
+class PumpClient:
+    """Commands and readings to one pump; telemetry back."""
+
+    def __init__(self, pipe: Pipe, on_frame: OnFrame | None = None) -> None:
+        """Use `pipe`; `on_frame` sees every frame in both directions with its time."""
+        self.pipe = pipe
+        self._on_frame = on_frame
+        self._coder = FrameCoder()
+        self._sequence = 0
+        self._telemetry: deque[npt.NDArray[np.int32]] = deque()
+        self._acks: deque[Frame] = deque()
+        self._identity: Identity | None = None
+
+    @property
+    def dropped_frames(self) -> int:
+        """Return how many damaged frames arrived."""
+        return self._coder.dropped
+
+    def hello(self) -> Identity:
+        """Ask who is there; raise LinkError for silence or another firmware."""
+        self._identity = None
+        self._command(messages.HELLO, b"")
+        identity = self._identity
+        if identity is None:
+            raise LinkError("The pump acknowledged but did not say who it is; flash it again.")
+        if identity.firmware_version != messages.FIRMWARE_VERSION:
+            raise LinkError(
+                f"The pump runs firmware {identity.firmware_version} and this host needs "
+                f"{messages.FIRMWARE_VERSION}; flash it with `mesor flash`."
+            )
+        return identity
+
+    def upload(self, program: bytes) -> None:
+        """Send a program; raise LinkError where the pump refuses it."""
+        self._command(messages.PROGRAM_BEGIN, struct.pack("<I", len(program) // 4))
+        for offset in range(0, len(program), messages.CHUNK_BYTES_MAX):
+            chunk = program[offset : offset + messages.CHUNK_BYTES_MAX]
+            self._command(messages.PROGRAM_CHUNK, struct.pack("<I", offset) + chunk)
+        self._command(messages.PROGRAM_END, program[-4:])
+
+    def start(self, clock_factor: int) -> None:
+        """Begin the therapy; clock_factor 1 is real time."""
+        self._command(messages.START, struct.pack("<I", clock_factor))
+
+    def stop(self) -> None:
+        """Stop the motor and end the therapy."""
+        self._command(messages.STOP, b"")
+
+    def make_way(self) -> None:
+        """Make the firmware leave for the REPL, so that files can be copied."""
+        self._command(messages.MAINTENANCE, b"")
+
+    def send_reading(self, index: int, time_s: int, conc_ug_l: int, quality: int) -> None:
+        """Send one reading, without waiting."""
+        body = struct.pack("<IIII", index, time_s, conc_ug_l, quality)
+        self._send(Frame(messages.READING, messages.PROTOCOL_VERSION, self._next(), body))
+
+    def await_telemetry(self, until_s: float) -> npt.NDArray[np.int32] | None:
+        """Return the next tick record, or None when none came until `until_s`."""
+        self.receive()
+        while not self._telemetry and self.pipe.now_s < until_s:
+            self.pipe.advance(until_s)
+            self.receive()
+        return self._telemetry.popleft() if self._telemetry else None
+
+    def _command(self, kind: int, body: bytes) -> None:
+        """Send a command until it is acknowledged; raise LinkError if it never is, or refused."""
+        frame = Frame(kind, messages.PROTOCOL_VERSION, self._next(), body)
+        for _ in range(TRIES):
+            self._send(frame)
+            result = self._await_ack(frame.sequence)
+            if result is not None:
+                self._raise_unless_ok(result)
+                return
+        raise LinkError(
+            f"The pump did not answer in {TRIES * ACK_TIMEOUT_S:g} s; check that Mesor's firmware "
+            "is on the board (`mesor flash`) and that nothing else holds the port."
+        )
+
+    def _await_ack(self, sequence: int) -> int | None:
+        """Return the result of the command with this sequence, or None in time."""
+        until_s = self.pipe.now_s + ACK_TIMEOUT_S
+        while True:
+            self.receive()
+            while self._acks:
+                acked, result, _state = struct.unpack_from("<HBB", self._acks.popleft().body)
+                if acked == sequence:
+                    return int(result)
+            if self.pipe.now_s >= until_s:
+                return None
+            self.pipe.advance(until_s)
+
+    @staticmethod
+    def _raise_unless_ok(result: int) -> None:
+        """Raise LinkError with the pump's reason."""
+        if result != reasons.RESULT_OK:
+            text = _RESULT_TEXT.get(result, f"refused with result {result}")
+            raise LinkError(f"The pump {text}.")
+
+    def _next(self) -> int:
+        """Return the next sequence number, 0..65535."""
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        return self._sequence
+
+    def _send(self, frame: Frame) -> None:
+        """Write one frame to the pipe, and show it to the listener."""
+        if self._on_frame is not None:
+            self._on_frame("to_pump", self.pipe.now_s, frame)
+        self.pipe.write(self._coder.encode(frame))
+
+    def receive(self) -> None:
+        """Sort what has arrived: telemetry, acknowledgements, identity."""
+        for frame in self._coder.decode(self.pipe.read()):
+            if self._on_frame is not None:
+                self._on_frame("from_pump", self.pipe.now_s, frame)
+            if frame.kind == messages.TELEMETRY:
+                self._telemetry.append(np.frombuffer(frame.body, dtype="<i4"))
+            elif frame.kind == messages.ACK and len(frame.body) >= 4:
+                self._acks.append(frame)
+            elif frame.kind == messages.IDENTITY and len(frame.body) >= 12:
+                self._identity = _identity(frame)
+
+
+def _identity(frame: Frame) -> Identity:
+    """Return what an IDENTITY frame says."""
+    return Identity(
+        board_id=frame.body[:8].hex(),
+        program_words_max=int.from_bytes(frame.body[8:12], "little"),
+        firmware_version=frame.body[12:].decode("ascii", "replace"),
+        protocol_version=frame.version,
+    )

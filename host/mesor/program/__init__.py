@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""Compiles a therapy into the fixed-point program that the pump runs, with its certificate."""
+
+from mesor.program.compiler import Program, compile_program
+from mesor.program.problem import ControlModel, Problem, PumpGeometry, SafetyLimits, Therapy
+
+__all__ = [
+    "ControlModel",
+    "Problem",
+    "Program",
+    "PumpGeometry",
+    "SafetyLimits",
+    "Therapy",
+    "compile_program",
+]

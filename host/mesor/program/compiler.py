@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""Therapy in, certified program out.
+
+Chooses rho and the number formats, then lets the certificate judge the very
+words that the pump will run.  What cannot be certified is not a program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mesor.program import fixed
+from mesor.program.certificate import Certificate, certify, require_proof
+from mesor.program.design import Design, Splitting, design, split
+from mesor.program.exact import ExactSolver, Integers
+from mesor.program.problem import Problem
+from mesor.program.proof import prove
+from mesor.program.sampling import Samples, sample_demands
+from mesor.program.tuning import warm_run
+from pump.spec import program as layout
+
+SOFT_SHIFT = 2
+SIGMA_SHIFT = 10
+RHO_CHOICES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+UNSOLVED_SHARE_MAX = 0.15  # of the sampled cold starts, for a rho to be eligible
+MOVE_MAX = 2.0
+PRIMAL_BITS = 3  # residual below 2**3 of 2**14: 5e-4 of the full rate
+DUAL_BITS = 2
+ITERATIONS_MAX = 200
+CAP_MARGIN = 1.25
+_FREE_CAP = 1 << 24  # no cap, while the caps are being measured
+_TUNING_SAMPLES = 600
+_TUNING_LOOPS = 20
+_TUNING_TICKS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is sent to the pump, and the reasons to trust it."""
+
+    words: Integers
+    certificate: Certificate
+    design: Design
+    splitting: Splitting
+
+    @property
+    def bytes(self) -> bytes:
+        """Return the program as it goes over the wire and into program.bin."""
+        return fixed.to_bytes(self.words)
+
+
+def compile_program(problem: Problem, samples: int = 10_000, seed: int = 0) -> Program:
+    """Return the certified program of `problem`.
+
+    samples: states on which the answer is held against float64 OSQP.
+    Raises ProgramError with the signal at fault when the certificate cannot be given.
+    """
+    controller = design(problem)
+    tuning = sample_demands(problem, controller, _TUNING_SAMPLES, seed + 1)
+    splitting, words = _choose(problem, controller, tuning)
+    certificate = certify(problem, controller, words, samples, seed)
+    return Program(words, certificate, controller, splitting)
+
+
+def _choose(problem: Problem, controller: Design, tuning: Samples) -> tuple[Splitting, Integers]:
+    """Return the rho with the fewest warm iterations among those that solve cold starts.
+
+    A small rho is quick near the target and slow far from it, a large one the
+    reverse; where no rho solves enough cold starts the best of them is taken.
+    """
+    ranked = []
+    for rho in RHO_CHOICES:
+        splitting = split(controller, rho, SOFT_SHIFT, SIGMA_SHIFT)
+        words = _fit(problem, controller, splitting, tuning)
+        solver = ExactSolver(words)
+        cold = solver.solve(tuning.demand, tuning.move_before, solver.cold(len(tuning.demand)))
+        unsolved = float((~cold.solved).mean())
+        warm = warm_run(problem, controller, words, _TUNING_LOOPS, _TUNING_TICKS, seed=1)
+        rank = (max(unsolved, UNSOLVED_SHARE_MAX), float(warm.iterations.mean()))
+        ranked.append((rank, splitting, words))
+    _, splitting, words = min(ranked, key=lambda entry: entry[0])
+    return splitting, words
+
+
+def _fit(problem: Problem, controller: Design, splitting: Splitting, tuning: Samples) -> Integers:
+    """Return words in the finest formats whose proof holds; raise ProgramError if none does."""
+    horizon = problem.therapy.horizon
+    formats = fixed.Formats(
+        factor_shift=13,
+        response_shift=13,
+        move_max=MOVE_MAX,
+        caps=np.full(3 * horizon, _FREE_CAP, dtype=np.int64),
+        primal_bits=PRIMAL_BITS,
+        dual_bits=DUAL_BITS,
+        iterations_max=ITERATIONS_MAX,
+    )
+    words = fixed.assemble(problem, controller, splitting, formats)
+    formats = replace(formats, caps=_measured_caps(words, tuning))
+    for factor_shift in range(17, 7, -1):
+        words = fixed.assemble(
+            problem, controller, splitting, formats.with_shifts(factor_shift, 13)
+        )
+        if _holds(words, ("solver.moves",)):
+            break
+    for response_shift in range(17, 7, -1):
+        words = fixed.assemble(
+            problem, controller, splitting, formats.with_shifts(factor_shift, response_shift)
+        )
+        if _holds(words, ("solver.outputs_sum", "solver.outputs")):
+            break
+    require_proof(words)
+    return words
+
+
+def _measured_caps(words: Integers, tuning: Samples) -> Integers:
+    """Return how far each row's argument went beyond its bound, with margin, falling by group.
+
+    A cap is a safety stop for the proof, far outside normal work: rows are only
+    ever held by it in states farther out than any that was sampled.
+    """
+    solver = ExactSolver(words)
+    outcome = solver.solve(tuning.demand, tuning.move_before, solver.cold(len(tuning.demand)))
+    reach = np.abs(outcome.warm.w).max(axis=0) * CAP_MARGIN + solver.one / 16
+    n = solver.horizon
+    reach[2 * n :] /= 1.0 - 2.0 ** -int(words[layout.AT_SOFT_SHIFT])
+    groups = reach.reshape(3, n)
+    falling = np.maximum.accumulate(groups[:, ::-1], axis=1)[:, ::-1]
+    caps: Integers = np.ceil(falling).astype(np.int64).ravel()
+    return caps
+
+
+def _holds(words: Integers, signals: tuple[str, ...]) -> bool:
+    """Say whether the proof holds for these signals."""
+    return all(bound.holds for bound in prove(words) if bound.signal in signals)

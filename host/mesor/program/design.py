@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Designs estimator and planner in float64: the matrices that are then put into fixed point.
+
+Units: concentrations in half targets, moves in full rates, time in ticks.
+States are the compartments' concentrations and, last, a constant extra infusion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import block_diag, expm, toeplitz
+
+from mesor.program.problem import ControlModel, Problem
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Float64 controller; n states with disturbance, N horizon, K gains."""
+
+    conc_unit_mg_l: float
+    transition: Matrix  # (n, n)
+    input: Matrix  # (n,) of the move
+    gains: Matrix  # (K, n)
+    free: Matrix  # (N, n) output 1..N with the pump at rest
+    response: Matrix  # (N, N) lower triangular, output answer to the moves
+    difference: Matrix  # (N, N) rate changes of the moves
+    hessian: Matrix  # (N, N) of the reduced cost
+    change_weight: float
+    soft_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """ADMM in the moves alone, folded for one rho."""
+
+    rho: float  # of rate and rate-change rows
+    rho_soft: float  # of output rows; follows from soft_shift
+    soft_shift: int
+    sigma_shift: int
+    factor: Matrix  # (N, 2N) [rho M, rho_soft M response']
+    linear: Matrix  # (N, N + 1) unconstrained answer to demand and last move
+
+
+def conc_unit_ug_l(problem: Problem) -> int:
+    """Return the concentration unit: half the target, in whole ug/L."""
+    return max(1, round(problem.therapy.target_mg_l * 500.0))
+
+
+def discretise(problem: Problem) -> tuple[Matrix, Matrix]:
+    """Return transition (n, n) and input (n,) over one tick, zero-order hold.
+
+    Exact matrix exponential of [A B; 0 0] (Van Loan, IEEE TAC 23(3), 1978).
+    """
+    rates, into = _compartment_rates(problem.model)
+    unit_mg_l = conc_unit_ug_l(problem) / 1000.0
+    into = into * problem.rate_full_mg_h / unit_mg_l
+    states = len(into)
+    whole = np.zeros((states + 1, states + 1))
+    whole[:states, :states] = rates
+    whole[:states, states] = into
+    step = expm(whole * problem.tick_h)
+    return step[:states, :states], step[:states, states]
+
+
+def _compartment_rates(model: ControlModel) -> tuple[Matrix, Matrix]:
+    """Return dC/dt = rates @ C + into * (mg/h) for concentrations in mg/L, per hour."""
+    clearance, volume = model.clearance_l_h, model.volume_central_l
+    if model.compartments == 1:
+        return np.array([[-clearance / volume]]), np.array([1.0 / volume])
+    between, periphery = model.clearance_intercompartmental_l_h, model.volume_peripheral_l
+    rates = np.array(
+        [
+            [-(clearance + between) / volume, between / volume],
+            [between / periphery, -between / periphery],
+        ]
+    )
+    return rates, np.array([1.0 / volume, 0.0])
+
+
+def design(problem: Problem) -> Design:
+    """Return the float64 controller of `problem`."""
+    inner, into = discretise(problem)
+    states = len(into) + 1
+    transition = block_diag(inner, np.ones((1, 1)))
+    transition[:-1, -1] = into
+    move_input = np.append(into, 0.0)
+    horizon = problem.therapy.horizon
+    free, impulse = np.zeros((horizon, states)), np.zeros(horizon)
+    power = np.eye(states)
+    for k in range(horizon):
+        impulse[k] = (power @ move_input)[0]
+        power = transition @ power
+        free[k] = power[0]
+    response = toeplitz(impulse, np.zeros(horizon))
+    difference = np.eye(horizon) - np.eye(horizon, k=-1)
+    weight = problem.therapy.change_weight
+    return Design(
+        conc_unit_mg_l=conc_unit_ug_l(problem) / 1000.0,
+        transition=transition,
+        input=move_input,
+        gains=_kalman_gains(problem, transition),
+        free=free,
+        response=response,
+        difference=difference,
+        hessian=2.0 * (response.T @ response + weight * difference.T @ difference),
+        change_weight=weight,
+        soft_weight=problem.therapy.soft_weight,
+    )
+
+
+def _kalman_gains(problem: Problem, transition: Matrix) -> Matrix:
+    """Return the gains (K, n) of the first K readings, from an exactly known empty patient."""
+    noise = problem.estimator
+    unit = conc_unit_ug_l(problem) / 1000.0
+    states = len(transition)
+    walk = np.full(states, noise.state_walk_mg_l / unit)
+    walk[-1] = noise.disturbance_walk_sd
+    start = np.full(states, 1e-3)
+    start[-1] = noise.disturbance_start_sd
+    covariance = np.diag(start**2)
+    reading_variance = (noise.sensor_cv * problem.therapy.target_mg_l / unit) ** 2
+    gains = np.zeros((noise.gain_count, states))
+    for k in range(noise.gain_count):
+        covariance = transition @ covariance @ transition.T + np.diag(walk**2)
+        gains[k] = covariance[:, 0] / (covariance[0, 0] + reading_variance)
+        covariance = covariance - np.outer(gains[k], covariance[0])
+    return gains
+
+
+def split(controller: Design, rho: float, soft_shift: int, sigma_shift: int) -> Splitting:
+    """Fold OSQP's linear system for fixed rho and sigma into two dense products.
+
+    A soft row's proximal step moves 2**-soft_shift of the way back towards its
+    bound, which fixes rho_soft = 2 weight k / (1 - k), k = 2**-soft_shift.
+    """
+    step = 2.0**-soft_shift
+    rho_soft = 2.0 * controller.soft_weight * step / (1.0 - step)
+    horizon = len(controller.response)
+    response, difference = controller.response, controller.difference
+    system = controller.hessian + rho * (np.eye(horizon) + difference.T @ difference)
+    system += rho * 2.0**-sigma_shift * np.eye(horizon) + rho_soft * response.T @ response
+    inverse = np.linalg.inv(system)
+    last_move = np.zeros((horizon, 1))
+    last_move[0, 0] = 2.0 * controller.change_weight
+    return Splitting(
+        rho=rho,
+        rho_soft=rho_soft,
+        soft_shift=soft_shift,
+        sigma_shift=sigma_shift,
+        factor=np.hstack([rho * inverse, rho_soft * inverse @ response.T]),
+        linear=inverse @ np.hstack([2.0 * response.T, last_move]),
+    )

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Puts a float64 design into the int32 words of a program (pump.spec.program).
+
+One place where a float becomes a device integer.  Formats: data Q14, estimator
+Q20, each table the finest format that its entries, and the proof, allow.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mesor.errors import ProgramError
+from mesor.program.design import Design, Splitting, conc_unit_ug_l
+from mesor.program.problem import Problem
+from pump.spec import limits
+from pump.spec import program as layout
+
+Integers = npt.NDArray[np.int64]
+
+DATA_BITS = 14
+ESTIMATE_BITS = 20
+COEFFICIENT_BITS = 28  # of model and gains: entries below 8
+FREE_BITS = 25
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """What the compiler may choose for the solver: table formats, caps, residual limits."""
+
+    factor_shift: int
+    response_shift: int
+    move_max: float  # clamp of unprojected moves, full rates
+    caps: Integers  # (3N,) Q14
+    primal_bits: int
+    dual_bits: int
+    iterations_max: int
+
+    def with_shifts(self, factor_shift: int, response_shift: int) -> Formats:
+        """Return the same formats with other table shifts."""
+        return replace(self, factor_shift=factor_shift, response_shift=response_shift)
+
+
+def to_fixed(values: npt.ArrayLike, bits: int, what: str) -> Integers:
+    """Return round(values * 2**bits); raise ProgramError where int32 cannot hold it."""
+    scaled = np.round(np.asarray(values, dtype=np.float64) * 2.0**bits)
+    if not np.all(np.isfinite(scaled)) or np.abs(scaled).max(initial=0.0) > INT32_MAX:
+        worst = float(np.abs(np.asarray(values)).max())
+        raise ProgramError(
+            f"Table {what} has an entry of {worst:.4g}, which Q{bits} in int32 cannot hold "
+            f"(at most {INT32_MAX / 2.0**bits:.4g}): scale the therapy's rate or concentration."
+        )
+    return scaled.astype(np.int64)
+
+
+def blocked(table: Integers, triangular: bool = False) -> Integers:
+    """Return `table` in the kernels' order: blocks of 4 rows, column by column."""
+    rows, columns = table.shape
+    parts = []
+    for start in range(0, rows, 4):
+        width = start + 4 if triangular else columns
+        parts.append(table[start : start + 4, :width].T.ravel())
+    return np.concatenate(parts)
+
+
+def assemble(
+    problem: Problem, controller: Design, splitting: Splitting, formats: Formats
+) -> Integers:
+    """Return the whole program as int32-valued words, checksum last."""
+    horizon, states = problem.therapy.horizon, len(controller.transition)
+    linear_shift = COEFFICIENT_BITS - formats.factor_shift
+    tables = [
+        to_fixed(
+            np.column_stack([controller.transition, controller.input]), COEFFICIENT_BITS, "model"
+        ).ravel(),
+        to_fixed(controller.gains, COEFFICIENT_BITS, "gains").ravel(),
+        to_fixed(controller.free, FREE_BITS, "free").ravel(),
+        to_fixed(_with_rounding(splitting.linear), COEFFICIENT_BITS, "linear").ravel(),
+        blocked(to_fixed(splitting.factor, formats.factor_shift, "factor")),
+        blocked(to_fixed(controller.response, formats.response_shift, "response"), True),
+        formats.caps,
+    ]
+    body = np.concatenate(tables)
+    offsets = layout.table_offsets(horizon, states, len(controller.gains))
+    scalars = _scalars(problem, controller, splitting, formats, linear_shift)
+    scalars[layout.AT_WORDS] = offsets[-1] + 1
+    words = np.concatenate([scalars, body, [0]])
+    if len(words) > limits.PROGRAM_WORDS_MAX:
+        raise ProgramError(
+            f"The program has {len(words)} words; the pump holds {limits.PROGRAM_WORDS_MAX}: "
+            "shorten the horizon."
+        )
+    words[-1] = _checksum(words[:-1])
+    return words
+
+
+def to_bytes(words: Integers) -> bytes:
+    """Return the words as the little-endian bytes that go over the wire."""
+    return words.astype("<i4").tobytes()
+
+
+def _checksum(words: Integers) -> int:
+    """Return CRC-32 of the words as the signed int32 of the same bits."""
+    value = binascii.crc32(to_bytes(words))
+    return value - (1 << 32) if value & (1 << 31) else value
+
+
+def _with_rounding(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Append the column that adds half an LSB of the data format to every move."""
+    half = np.full((len(linear), 1), 2.0 ** -(DATA_BITS + 1))
+    return np.hstack([linear, half])
+
+
+def _scalars(
+    problem: Problem,
+    controller: Design,
+    splitting: Splitting,
+    formats: Formats,
+    linear_shift: int,
+) -> Integers:
+    """Return the scalar block, AT_WORDS still zero."""
+    therapy = problem.therapy
+    one = 1 << DATA_BITS
+    values = np.zeros(layout.SCALAR_WORDS, dtype=np.int64)
+    values[layout.AT_MAGIC] = layout.MAGIC
+    values[layout.AT_LAYOUT] = layout.LAYOUT_VERSION
+    values[layout.AT_HORIZON] = therapy.horizon
+    values[layout.AT_STATES] = len(controller.transition)
+    values[layout.AT_TICK_S] = therapy.tick_s
+    values[layout.AT_DATA_BITS] = DATA_BITS
+    values[layout.AT_ESTIMATE_BITS] = ESTIMATE_BITS
+    values[layout.AT_MODEL_SHIFT] = COEFFICIENT_BITS
+    values[layout.AT_GAIN_COUNT] = len(controller.gains)
+    values[layout.AT_GAIN_SHIFT] = COEFFICIENT_BITS
+    values[layout.AT_FREE_SHIFT] = FREE_BITS + ESTIMATE_BITS - DATA_BITS
+    values[layout.AT_LINEAR_SHIFT] = linear_shift
+    values[layout.AT_FACTOR_SHIFT] = formats.factor_shift
+    values[layout.AT_RESPONSE_SHIFT] = formats.response_shift
+    values[layout.AT_SOFT_SHIFT] = splitting.soft_shift
+    values[layout.AT_SIGMA_SHIFT] = splitting.sigma_shift
+    values[layout.AT_MOVE_MAX] = round(formats.move_max * one)
+    values[layout.AT_PRIMAL_BITS] = formats.primal_bits
+    values[layout.AT_DUAL_BITS] = formats.dual_bits
+    values[layout.AT_ITERATIONS_MAX] = formats.iterations_max
+    values[layout.AT_CHANGE_MAX] = max(
+        1, min(one, int(therapy.rate_change_max_mg_h / problem.rate_full_mg_h * one))
+    )
+    values[layout.AT_FALLBACK_MOVE] = int(
+        therapy.fallback_rate_mg_h / problem.rate_full_mg_h * one
+    )
+    _set_targets(values, problem)
+    _set_sensing(values, problem)
+    _set_dosing(values, problem)
+    return values
+
+
+def _set_targets(values: Integers, problem: Problem) -> None:
+    """Set target, soft band and demand clip, Q14 in half targets."""
+    therapy = problem.therapy
+    one = 1 << DATA_BITS
+    unit = conc_unit_ug_l(problem) / 1000.0
+    values[layout.AT_TARGET] = round(therapy.target_mg_l / unit * one)
+    values[layout.AT_BAND_LOW] = round(
+        (therapy.window_low_mg_l - therapy.target_mg_l) / unit * one
+    )
+    values[layout.AT_BAND_HIGH] = round(
+        (therapy.window_high_mg_l - therapy.target_mg_l) / unit * one
+    )
+    demand = therapy.demand_max_fraction * therapy.target_mg_l / unit
+    values[layout.AT_DEMAND_MAX] = round(demand * one)
+
+
+def _set_sensing(values: Integers, problem: Problem) -> None:
+    """Set the checks of a reading, and its way into the estimator's format."""
+    safety = problem.safety
+    unit_ug_l = conc_unit_ug_l(problem)
+    conc_max_ug_l = round(safety.conc_max_mg_l * 1000.0)
+    gain, shift = _ratio(2.0**ESTIMATE_BITS / unit_ug_l, conc_max_ug_l, "conc_max_mg_l")
+    values[layout.AT_CONC_UNIT_UG_L] = unit_ug_l
+    values[layout.AT_CONC_GAIN] = gain
+    values[layout.AT_CONC_SHIFT] = shift
+    values[layout.AT_CONC_UG_L_MIN] = 0
+    values[layout.AT_CONC_UG_L_MAX] = conc_max_ug_l
+    values[layout.AT_CONC_CHANGE_UG_L_MAX] = round(safety.conc_change_max_mg_l * 1000.0)
+    values[layout.AT_AGE_S_MAX] = safety.age_max_s
+    values[layout.AT_QUALITY_MIN] = safety.quality_min_percent
+    values[layout.AT_STALE_TICKS_MAX] = safety.stale_ticks_max
+    # Room for any reading in range and as much again for what noise adds to it.
+    state_max = 2.0 * conc_max_ug_l / unit_ug_l * 2.0**ESTIMATE_BITS
+    values[layout.AT_STATE_MAX] = min(int(state_max), (1 << 28) - 1)
+
+
+def _set_dosing(values: Integers, problem: Problem) -> None:
+    """Set the account of steps and the hard caps of rate and dose."""
+    safety, steps_full = problem.safety, problem.steps_full
+    per_step = problem.pump.mg_per_step
+    gain, shift = _ratio(2.0**ESTIMATE_BITS / steps_full, steps_full, "rate_max_mg_h")
+    values[layout.AT_STEP_GAIN] = gain
+    values[layout.AT_STEP_SHIFT] = shift
+    values[layout.AT_STEPS_FULL] = steps_full
+    values[layout.AT_STEPS_TICK_MAX] = steps_full
+    values[layout.AT_STEPS_HOUR_MAX] = int(safety.dose_hour_max_mg / per_step)
+    values[layout.AT_STEPS_DAY_MAX] = int(safety.dose_day_max_mg / per_step)
+    values[layout.AT_TICKS_HOUR] = 3600 // problem.therapy.tick_s
+    values[layout.AT_TICKS_DAY] = 86_400 // problem.therapy.tick_s
+    values[layout.AT_PRESSURE_RAW_MAX] = safety.pressure_raw_max
+    values[layout.AT_RESERVOIR_RAW_MIN] = safety.reservoir_raw_min
+    values[layout.AT_BATTERY_RAW_MIN] = safety.battery_raw_min
+
+
+def _ratio(factor: float, largest: int, name: str) -> tuple[int, int]:
+    """Return gain, shift with gain / 2**shift near `factor` and largest * gain < 2**30."""
+    room = (1 << 30) / largest
+    shift = min(24, math.floor(math.log2(room / factor)))
+    gain = math.floor(factor * 2.0**shift) if shift >= 0 else 0
+    if gain < 1 << 8:
+        raise ProgramError(
+            f"{name} leaves {gain} levels for scaling it into the pump's integers, "
+            "and 256 are the least: make it smaller."
+        )
+    return gain, shift

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""What a therapy asks of the pump, in clinical units: the compiler's only input.
+
+Frozen records, checked where they meet (`Problem.__post_init__`); floats in mg,
+L, h, mg/L.  Everything the pump later does follows from one `Problem`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from mesor.errors import ProgramError
+from pump.spec import limits
+
+
+@dataclass(frozen=True, slots=True)
+class ControlModel:
+    """The controller's own linear mammillary model: one or two compartments."""
+
+    clearance_l_h: float
+    volume_central_l: float
+    clearance_intercompartmental_l_h: float = 0.0
+    volume_peripheral_l: float = 0.0
+
+    @property
+    def compartments(self) -> int:
+        """Return 2 when drug can go to the periphery, else 1."""
+        return 2 if self.volume_peripheral_l > 0.0 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Therapy:
+    """Target, soft window and how hard to chase them.
+
+    The weights are those of core/solver.py with concentrations in half targets and
+    moves in full rates.  demand_max_fraction clips, in targets, how far one plan
+    reaches for.
+    """
+
+    target_mg_l: float
+    window_low_mg_l: float
+    window_high_mg_l: float
+    rate_max_mg_h: float
+    rate_change_max_mg_h: float
+    fallback_rate_mg_h: float = 0.0
+    tick_s: int = 300
+    horizon: int = 20
+    change_weight: float = 0.2
+    soft_weight: float = 5.0
+    demand_max_fraction: float = 0.375
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyLimits:
+    """Hard limits of dose and of what a reading may be."""
+
+    dose_hour_max_mg: float
+    dose_day_max_mg: float
+    conc_max_mg_l: float = 100.0
+    conc_change_max_mg_l: float = 30.0
+    age_max_s: int = 600
+    quality_min_percent: int = 50
+    stale_ticks_max: int = 6
+    pressure_raw_max: int = 52_000
+    reservoir_raw_min: int = 2_000
+    battery_raw_min: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class PumpGeometry:
+    """Volume of one microstep, and the drug in it."""
+
+    microstep_nl: float
+    drug_mg_ml: float
+
+    @property
+    def mg_per_step(self) -> float:
+        """Return the drug in one microstep."""
+        return self.microstep_nl * 1e-6 * self.drug_mg_ml
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorDesign:
+    """Noise that the Kalman gains are designed for.
+
+    disturbance_* are in full rates, state_walk_mg_l per tick.  The first gains
+    answer `disturbance_start_sd`, how wrong the model may be before any reading.
+    """
+
+    sensor_cv: float = 0.10
+    disturbance_walk_sd: float = 0.004
+    disturbance_start_sd: float = 0.10
+    state_walk_mg_l: float = 0.3
+    gain_count: int = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """All that the compiler needs; raises ProgramError where the parts disagree."""
+
+    model: ControlModel
+    therapy: Therapy
+    safety: SafetyLimits
+    pump: PumpGeometry
+    estimator: EstimatorDesign = field(default_factory=EstimatorDesign)
+
+    def __post_init__(self) -> None:
+        """Check every number and how they fit together."""
+        for part in (self.model, self.therapy, self.safety, self.pump, self.estimator):
+            _check_numbers(part)
+        _check_window(self.therapy)
+        _check_horizon(self.therapy)
+        _check_steps(self)
+
+    @property
+    def tick_h(self) -> float:
+        """Return the control period in hours."""
+        return self.therapy.tick_s / 3600.0
+
+    @property
+    def steps_full(self) -> int:
+        """Return the microsteps of one tick at the full rate, a whole number."""
+        return int(self.therapy.rate_max_mg_h * self.tick_h / self.pump.mg_per_step)
+
+    @property
+    def rate_full_mg_h(self) -> float:
+        """Return the rate that move 1 stands for: the full rate, rounded to whole steps."""
+        return self.steps_full * self.pump.mg_per_step / self.tick_h
+
+
+_MAY_BE_ZERO = frozenset(
+    {
+        "clearance_intercompartmental_l_h",
+        "volume_peripheral_l",
+        "fallback_rate_mg_h",
+        "quality_min_percent",
+        "stale_ticks_max",
+        "age_max_s",
+        "reservoir_raw_min",
+        "battery_raw_min",
+    }
+)
+
+
+def _check_numbers(
+    part: ControlModel | Therapy | SafetyLimits | PumpGeometry | EstimatorDesign,
+) -> None:
+    """Raise ProgramError unless every number of `part` is finite and positive, where it must."""
+    for item in fields(part):
+        value = getattr(part, item.name)
+        may_be_zero = item.name in _MAY_BE_ZERO
+        least = "zero or more" if may_be_zero else "more than zero"
+        if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
+            name = type(part).__name__
+            raise ProgramError(f"{name}.{item.name} is {value}; it must be finite and {least}.")
+
+
+def _check_window(therapy: Therapy) -> None:
+    """Raise ProgramError unless low < target < high."""
+    low, target, high = therapy.window_low_mg_l, therapy.target_mg_l, therapy.window_high_mg_l
+    if not low < target < high:
+        raise ProgramError(
+            f"The window {low:g} to {high:g} mg/L does not hold the target {target:g} mg/L; "
+            "the target must lie between its bounds."
+        )
+
+
+def _check_horizon(therapy: Therapy) -> None:
+    """Raise ProgramError for a horizon or tick that the firmware does not have."""
+    horizon = therapy.horizon
+    allowed = range(limits.HORIZON_MIN, limits.HORIZON_MAX + 1, limits.HORIZON_MULTIPLE)
+    if horizon not in allowed:
+        raise ProgramError(
+            f"A horizon of {horizon} ticks was asked for; the kernels take multiples of "
+            f"{limits.HORIZON_MULTIPLE} from {limits.HORIZON_MIN} to {limits.HORIZON_MAX}."
+        )
+    if not limits.TICK_S_MIN <= therapy.tick_s <= limits.TICK_S_MAX or 3600 % therapy.tick_s:
+        raise ProgramError(
+            f"A tick of {therapy.tick_s} s was asked for; it must divide an hour and lie "
+            f"between {limits.TICK_S_MIN} and {limits.TICK_S_MAX} s."
+        )
+
+
+def _check_steps(problem: Problem) -> None:
+    """Raise ProgramError when the full rate is too slow or too fast to count in steps."""
+    steps = problem.steps_full
+    if not 100 <= steps < 1 << 15:
+        raise ProgramError(
+            f"The full rate {problem.therapy.rate_max_mg_h:g} mg/h is {steps} microsteps a tick; "
+            "100 to 32767 are allowed: change the drug's concentration, the syringe or the tick."
+        )
+    if problem.therapy.fallback_rate_mg_h > problem.rate_full_mg_h:
+        raise ProgramError(
+            f"The fallback rate {problem.therapy.fallback_rate_mg_h:g} mg/h exceeds the full rate "
+            f"{problem.rate_full_mg_h:g} mg/h (rate_max_mg_h)."
+        )

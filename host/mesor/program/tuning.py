@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Short closed loops in the pump's own integers, to choose rho and to state warm iterations.
+
+A loop is what the pump will live through: noisy readings, the Kalman filter, a
+model that misses some of the patient, and each QP warm-started from the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mesor.program.design import Design
+from mesor.program.exact import ExactSolver, Integers
+from mesor.program.fixed import DATA_BITS
+from mesor.program.problem import Problem
+from mesor.program.sampling import demand_of
+
+ONE = 1 << DATA_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class WarmRun:
+    """Warm-started QPs of closed loops: T ticks of S loops each."""
+
+    demand: Integers  # (T, S, N) Q14
+    move_before: Integers  # (T, S) Q14
+    moves: Integers  # (T, S) first moves, Q14
+    iterations: Integers  # (T, S)
+    solved: npt.NDArray[np.bool_]  # (T, S)
+
+
+def warm_run(
+    problem: Problem, controller: Design, words: Integers, loops: int, ticks: int, seed: int
+) -> WarmRun:
+    """Run `loops` closed loops of `ticks` ticks from an empty patient."""
+    random = np.random.default_rng(seed)
+    solver = ExactSolver(words)
+    patient = np.zeros((loops, len(controller.transition)))
+    patient[:, -1] = random.normal(0.0, problem.estimator.disturbance_start_sd / 2.0, loops)
+    estimate = np.zeros_like(patient)
+    move = np.zeros(loops, dtype=np.int64)
+    warm = solver.cold(loops)
+    history: list[tuple[Integers, Integers, Integers, Integers, npt.NDArray[np.bool_]]] = []
+    for tick in range(ticks):
+        noise = problem.estimator.sensor_cv * random.standard_normal(loops)
+        gain = controller.gains[min(tick, len(controller.gains) - 1)]
+        innovation = patient[:, 0] * (1.0 + noise) - estimate[:, 0]
+        estimate = estimate + np.outer(innovation, gain)
+        demand = demand_of(problem, controller, estimate)
+        outcome = solver.solve(demand, move, solver.shifted(warm))
+        first = outcome.moves[:, 0]
+        history.append((demand, move, first, outcome.iterations, outcome.solved))
+        move, warm = first, outcome.warm
+        given = np.outer(move / ONE, controller.input)
+        patient = patient @ controller.transition.T + given
+        estimate = estimate @ controller.transition.T + given
+    return WarmRun(*(np.stack(column) for column in zip(*history, strict=True)))
