@@ -161,7 +161,7 @@ def _sentence(model: type[Section], error: ErrorDetails, written: dict[Location,
     shown = written.get(at, _dotted(at))
     unit = split_key(str(at[-1]))[1].symbol
     got = _shown(error["input"])
-    if _is_number(field) and isinstance(error["input"], int | float):
+    if isinstance(error["input"], int | float) and not isinstance(error["input"], bool):
         got = f"{got} {unit}".rstrip()
     return f"{shown} is {got}; it must be {_allowed(field, unit)}."
 

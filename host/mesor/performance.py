@@ -56,9 +56,7 @@ class Performance:
         return asdict(self)
 
 
-def evaluate(
-    time_s: npt.ArrayLike, conc_mg_l: npt.ArrayLike, window: TargetWindow
-) -> Performance:
+def evaluate(time_s: npt.ArrayLike, conc_mg_l: npt.ArrayLike, window: TargetWindow) -> Performance:
     """Return the indices of a run from samples of the true level.
 
     time_s rises strictly; both arrays have the same length, two or more.  Times in the

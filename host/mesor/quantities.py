@@ -7,14 +7,13 @@ Every input file relies on this: a key names its unit (`tick_s = 300`) or its va
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from mesor.errors import ScenarioError
 
-# Exponents and lengths are bounded so that no text can make the exact ratio huge.
+# Digits and exponent are bounded, so that no text makes a huge ratio or an infinite float.
 _QUANTITY = re.compile(
     r"\s*([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?)\s*(\S*)\s*"
 )
@@ -145,18 +144,7 @@ def parse_quantity(text: str, unit: Unit) -> float:
         raise ScenarioError(f"missing unit in {shown}; {_wanted(unit)}")
     if given.kind != unit.kind:
         raise ScenarioError(f"{shown} is a {given.kind}, not a {unit.kind}; {_wanted(unit)}")
-    return _rounded(Fraction(number) * given.size / unit.size, shown)
-
-
-def _rounded(exact: Fraction, shown: str) -> float:
-    """Return the nearest float; raises ScenarioError beyond the range of floats."""
-    try:
-        value = float(exact)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise ScenarioError(f"{shown} is too large for a number here")
-    return value
+    return float(Fraction(number) * given.size / unit.size)
 
 
 def _wanted(unit: Unit) -> str:

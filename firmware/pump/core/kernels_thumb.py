@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The kernels in machine code for the Cortex-M0+ of the RP2040.
 
-They mean the bits of core/kernels_twin.py and run about a hundred times faster
-than compiled Python; tests run this very code against the twin.  Int32 words in,
-int32 words out; sums wrap, which is harmless where the last sum fits.
+They mean the bits of core/kernels_twin.py, and tests run this very code against it.
+An iteration of `solve` at N = 20 takes about 6,750 cycles; viper needs some 120,000.
+Int32 words in, int32 words out; sums wrap, which is harmless where the last one fits.
 Registers above r7, ldm, stm and the stack pointer are beyond MicroPython's
 assembler, so those instructions stand as opcodes behind `data`.
 """
@@ -173,7 +173,11 @@ def multiply(r0) -> int:
 #                    r9 first soft row, r10 soft shift
 @micropython.asm_thumb
 def solve(r0) -> int:
-    """Iterate until the residuals are small; return iterations left, -1 at the cap."""
+    """Iterate until the residuals are small; return iterations left, -1 at the cap.
+
+    N: a multiple of 4, 8..40.  Residual bits: 0..30.  A row's low - cap and high + cap
+    must fit int32, as must whatever the twin checks.
+    """
     # Save what the caller keeps in high registers, and open the frame.
     mov(r4, r8)
     mov(r5, r9)

@@ -18,8 +18,12 @@ from mesor.patients import BetweenSubjectVariability, ClearanceChange, PatientPa
 from mesor_hil.plant import PumpMechanics, SensorSettings
 from pump.spec import limits
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+# The upper ends keep every product of two keys finite; no unit used here comes near them.
+Positive = Annotated[float, Field(gt=0, le=1_000_000)]
+OptionalPositive = Annotated[float | None, Field(gt=0, le=1_000_000)]
+NotNegative = Annotated[float, Field(ge=0, le=1_000_000)]
+# What a microstep's dose is divided by: a nanometre or a nanogram would be a slip of the unit.
+Tangible = Annotated[float, Field(ge=0.001, le=1_000_000)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 _TICK_TOLERANCE = 1e-6  # of a tick: durations in hours are seldom exact in binary
@@ -34,7 +38,7 @@ class Drug(Section):
     """What is in the syringe."""
 
     name: Name
-    conc_mg_ml: Positive
+    conc_mg_ml: Tangible
 
 
 class ClearanceChangeEntry(Section):
@@ -49,8 +53,8 @@ class Kinetics(Section):
 
     clearance_l_h: NotNegative
     volume_central_l: Positive
-    clearance_intercompartmental_l_h: Positive | None = None
-    volume_peripheral_l: Positive | None = None
+    clearance_intercompartmental_l_h: OptionalPositive = None
+    volume_peripheral_l: OptionalPositive = None
 
     def _check_peripheries(self, model: str) -> None:
         """Raise unless exactly the peripheries that the model has are given."""
@@ -67,10 +71,10 @@ class Patient(Kinetics):
     """The simulated patient before variability: the truth that the pump does not know."""
 
     model: Literal["one_compartment", "two_compartment", "three_compartment"]
-    clearance_intercompartmental_2_l_h: Positive | None = None
-    volume_peripheral_2_l: Positive | None = None
-    vmax_mg_h: Positive | None = None
-    km_mg_l: Positive | None = None
+    clearance_intercompartmental_2_l_h: OptionalPositive = None
+    volume_peripheral_2_l: OptionalPositive = None
+    vmax_mg_h: OptionalPositive = None
+    km_mg_l: OptionalPositive = None
     clearance_change: tuple[ClearanceChangeEntry, ...] = ()
 
     @model_validator(mode="after")
@@ -192,11 +196,11 @@ class Therapy(Section):
 class Pump(Section):
     """Geometry of syringe and screw; the default is a 60 mL BD syringe, 69.25 nL a microstep."""
 
-    syringe_area_mm2: Positive = 554.0
-    pitch_mm: Positive = 0.8
+    syringe_area_mm2: Tangible = 554.0
+    pitch_mm: Tangible = 0.8
     steps_per_rev: Annotated[int, Field(ge=1, le=10_000)] = 200
     microsteps: Annotated[int, Field(ge=1, le=256)] = 32
-    syringe_volume_ml: Positive = 60.0
+    syringe_volume_ml: Tangible = 60.0
 
     def mechanics(self) -> PumpMechanics:
         """Return the same for the plant."""
@@ -261,8 +265,8 @@ class Scenario(Section):
         ticks = self.duration_h * 3600.0 / self.therapy.tick_s
         if abs(ticks - round(ticks)) > _TICK_TOLERANCE or round(ticks) < 1:
             raise impossible(
-                f"duration_h is {self.duration_h:g} h, {ticks:g} ticks of {self.therapy.tick_s} s; it "
-                "must be a whole number of ticks, at least one."
+                f"duration_h is {self.duration_h:g} h, {ticks:g} ticks of {self.therapy.tick_s} s; "
+                "it must be a whole number of ticks, at least one."
             )
         self._check_step_rate()
         return self

@@ -9,7 +9,7 @@ from mesor.link import SerialPipe
 class PortTarget(SerialPipe):
     """The port as a target.  Nobody counts its STEP edges: the pump's word is all there is."""
 
-    wall_clock = True
+    times_a_chip = True
 
     def __init__(self, port: str) -> None:
         super().__init__(port)

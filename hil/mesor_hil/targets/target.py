@@ -21,8 +21,8 @@ class Target(Pipe, Protocol):
         ...
 
     @property
-    def wall_clock(self) -> bool:
-        """Say whether the target's time is real time."""
+    def times_a_chip(self) -> bool:
+        """Say whether it runs machine code on a chip, whose times and memory mean something."""
         ...
 
     def step_edges(self) -> int | None:

@@ -105,7 +105,7 @@ class TwinTarget:
     """The twin as a target; its time jumps from event to event."""
 
     name = "twin"
-    wall_clock = False
+    times_a_chip = False
 
     def __init__(self) -> None:
         self.board = TwinBoard()

@@ -19,8 +19,10 @@ from typing import Final
 
 from mesor.cache import user_cache_dir, write_atomically
 from mesor.errors import ImageError
-from mesor.image import debian, uf2
-from mesor.image.download import URL, download
+from mesor.image import debian, official, uf2
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["VERSION", "Image", "check_image", "ensure_image"]
 
@@ -28,8 +30,18 @@ VERSION: Final = "1.25.0"
 
 _FILE_NAME: Final = f"micropython-{VERSION}-rpi_pico.uf2"
 _BANNER: Final = (f"MicroPython v{VERSION} ", "Raspberry Pi Pico with RP2040")
-# SHA-256 of the UF2 file that a set of packages is known to give, on different days and machines.
-_REFERENCE_BUILDS: Final[dict[str, str]] = {}
+# SHA-256 of the UF2 file that a set of packages gives, in whatever folder and on whatever day.
+_REFERENCE_BUILDS: Final[dict[str, str]] = {
+    (
+        "micropython 1.25.0+ds-1, "
+        "mbedtls 3.6.6-0.1~deb13u1, "
+        "pico-sdk-source 2.1.1-1, "
+        "tinyusb-source 0.18.0+dfsg-1, "
+        "gcc-arm-none-eabi 15:12.2.rel1-1, "
+        "libnewlib-arm-none-eabi 3.3.0-1.3+deb12u1, "
+        "libstdc++-arm-none-eabi-newlib 15:12.2.rel1-1+23"
+    ): "8baa17ecfa4057a283e46944bcb51154008cff6944a543ad36b7e3879e93ea76",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,8 @@ def check_image(content: bytes) -> None:
     for text in _BANNER:
         if text.encode() not in binary:
             raise ImageError(
-                f"the UF2 image does not contain '{text.strip()}', so it is another release, board "
-                f"or program: Mesor needs MicroPython {VERSION} for board RPI_PICO"
+                f"the UF2 image does not contain '{text.strip()}', so it is another release, "
+                f"board or program: Mesor needs MicroPython {VERSION} for board RPI_PICO"
             )
 
 
@@ -86,20 +98,21 @@ def _obtain(path: Path, report: Callable[[str], None]) -> tuple[bytes, str]:
     """Return an image and its origin, from the makers or else built from Debian's sources."""
     report(f"downloading MicroPython {VERSION}")
     try:
-        content = download()
+        content = official.download()
         check_image(content)  # a captive portal answers every address with a page of its own
     except ImageError as refusal:
         report(f"{refusal}; building the image instead")
         return _build(path, refusal, report)
-    return content, URL
+    return content, official.URL
 
 
 def _build(path: Path, refusal: ImageError, report: Callable[[str], None]) -> tuple[bytes, str]:
     try:
         built = debian.build(report)
     except ImageError as failure:
+        wanted = official.URL.rsplit("/", 1)[-1]
         raise ImageError(
-            f"no MicroPython image: {refusal}; {failure}; or put {URL.rsplit('/', 1)[-1]} at {path}"
+            f"no MicroPython image: {refusal}; {failure}; or put {wanted} at {path}"
         ) from failure
     reference = _REFERENCE_BUILDS.get(built.recipe)
     differs = reference not in {None, _sha256(built.image)}
@@ -158,7 +171,5 @@ def _only_one_process(lock: Path) -> Iterator[None]:
     """Let parallel test processes wait for one build instead of each doing its own."""
     with lock.open("wb") as handle:
         if sys.platform != "win32":
-            import fcntl
-
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -123,7 +123,11 @@ def _rewritten(fields: dict[str, str], suite: str) -> str | None:
     for name in ("signed-by", "trusted", "check-valid-until"):
         if name in fields:
             stanza[name] = fields[name]
-    return "".join(f"{name.title()}: {value}\n" for name, value in stanza.items())
+    # The value of a folded field starts with the line break.
+    return "".join(
+        f"{name.title()}:{'' if value.startswith(chr(10)) else ' '}{value}\n"
+        for name, value in stanza.items()
+    )
 
 
 def machine_sources() -> list[tuple[str, str]]:

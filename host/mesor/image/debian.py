@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The MicroPython image built from Debian's source packages, where the official one is out of reach.
+"""The MicroPython image built from Debian's sources, where the official one is out of reach.
 
 All sources come from one suite by apt, which verifies them against Debian's signed index; the
 compiler comes from the machine's own suite.  The same packages give the same bytes: nothing in

@@ -2,7 +2,7 @@
 """UF2, the file format in which an RP2040 takes its flash image over USB.
 
 The build ends in a flat binary that `encode` wraps; whatever is downloaded, built or found in
-the cache goes through `decode`, which refuses a file that a Pico's bootloader would not take whole.
+the cache goes through `decode`, which refuses what a Pico's bootloader would not take whole.
 Format: the UF2 specification of Microsoft (512-byte blocks, little-endian words).
 Pure: bytes in, bytes out.  Addresses and sizes in bytes.
 """

@@ -2,10 +2,18 @@
 """Compiles a therapy into the fixed-point program that the pump runs, with its certificate."""
 
 from mesor.program.compiler import Program, compile_program
-from mesor.program.problem import ControlModel, Problem, PumpGeometry, SafetyLimits, Therapy
+from mesor.program.problem import (
+    ControlModel,
+    EstimatorDesign,
+    Problem,
+    PumpGeometry,
+    SafetyLimits,
+    Therapy,
+)
 
 __all__ = [
     "ControlModel",
+    "EstimatorDesign",
     "Problem",
     "Program",
     "PumpGeometry",

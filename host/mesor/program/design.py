@@ -153,5 +153,5 @@ def split(controller: Design, rho: float, soft_shift: int, sigma_shift: int) -> 
         soft_shift=soft_shift,
         sigma_shift=sigma_shift,
         factor=np.hstack([rho * inverse, rho_soft * inverse @ response.T]),
-        linear=inverse @ np.hstack([2.0 * response.T, last_move]),
+        linear=np.asarray(inverse @ np.hstack([2.0 * response.T, last_move]), dtype=np.float64),
     )

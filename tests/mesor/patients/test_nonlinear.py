@@ -23,9 +23,7 @@ VMAX_MG_H, KM_MG_L = 1390.0, 5.57
 
 def test_an_infusion_settles_where_saturable_elimination_balances_it() -> None:
     """R = Vmax C / (Km + C) gives C = R Km / (Vmax - R)."""
-    patient = SaturablePatient(
-        PatientParameters(0.0, 20.0, vmax_mg_h=VMAX_MG_H, km_mg_l=KM_MG_L)
-    )
+    patient = SaturablePatient(PatientParameters(0.0, 20.0, vmax_mg_h=VMAX_MG_H, km_mg_l=KM_MG_L))
     patient.advance(500.0, 48 * 3600.0)
     assert patient.conc_mg_l == pytest.approx(500.0 * KM_MG_L / (VMAX_MG_H - 500.0), rel=1e-7)
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from pump.core import blocks, kernels_twin
-from thumb_machine import ThumbMachine
+
+from .thumb_machine import ThumbMachine
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 EXTREMES = (INT32_MIN, INT32_MIN + 1, -65536, -32769, -1, 0, 1, 32767, 65535, INT32_MAX)
@@ -260,6 +262,22 @@ def test_chip_and_twin_agree_at_the_ends_of_every_range(
     assert solve_thumb(machine, case) == solve_twin(case)
 
 
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_single_move_beyond_the_limit_is_clamped_wherever_it_stands(
+    machine: ThumbMachine, sign: int, beyond: int
+) -> None:
+    """The chip clamps four moves only when it sees that one of them needs it."""
+    n, limit = 8, 300
+    for place in range(n):
+        moves = [sign * (limit + beyond) if i == place else 0 for i in range(n)]
+        case = solve_case(n, np.zeros((n, 2 * n)), np.zeros((n, n)), iterations_left=1)
+        case.update(linear=[move << 14 for move in moves], move_max=limit)
+        got = solve_thumb(machine, case)
+        assert got["moves"] == [max(-limit, min(limit, move)) for move in moves]
+        assert got == solve_twin(case)
+
+
 BOUNDARY_ROWS = {
     "cap of zero": (-100, 100, 0),
     "zero width": (7, 7, 4000),
@@ -325,7 +343,10 @@ MUTANTS = {
     "relaxation of z": ('"step") >> 1', '"step") >> 2'),
     "cap below": ("low - cap", "low"),
     "cap above": ("high + cap", "high"),
-    "which group is soft": ("if group == 2:\n                proj", "if group:\n                proj"),
+    "which group is soft": (
+        "if group == 2:\n                proj",
+        "if group:\n                proj",
+    ),
     "soft share": (">> soft_shift", ">> (soft_shift + 1)"),
     "sigma share": (">> sigma_shift", ">> (sigma_shift + 1)"),
     "half an LSB": ("total = half +", "total ="),
@@ -513,11 +534,11 @@ def cycles_of_iterations(machine: ThumbMachine, case: Case, count: int) -> int:
     return cycles
 
 
-def test_an_iteration_of_20_moves_takes_at_most_7400_cycles(machine: ThumbMachine) -> None:
-    """The tick's budget counts on it: 7,420 is what the first prototype needed."""
+def test_an_iteration_of_20_moves_takes_at_most_6900_cycles(machine: ThumbMachine) -> None:
+    """The tick's budget counts on it; 6,680 to 6,785 were measured on an emulated Pico."""
     case = Tracking(20).case(0)
     cycles = [cycles_of_iterations(machine, case, count) for count in (2, 22)]
-    assert (cycles[1] - cycles[0]) / 20 <= 7400
+    assert (cycles[1] - cycles[0]) / 20 <= 6900
 
 
 def test_the_assembler_counts_the_words_of_a_block_as_the_twin_does() -> None:

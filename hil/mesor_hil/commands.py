@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""The bench's part of the command line: run, scenarios, compile, bench.
+
+Found by mesor.cli through the entry point group "mesor.commands".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from mesor.errors import ScenarioError
+from mesor.program import Program
+from mesor.report.console import print_verdict
+from mesor_hil.bench_tick import bench_tick
+from mesor_hil.prepare import program_of
+from mesor_hil.run import Order, execute
+from mesor_hil.scenarios import DEFAULT_SCENARIO, load_scenario, shipped_scenarios
+
+EXIT_FAILED = 1
+
+TargetOption = Annotated[
+    str, typer.Option(help="emulator, twin, or a serial port or pyserial URL.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the bench's commands to `app`."""
+    app.command("run")(run)
+    app.command("scenarios")(scenarios)
+    app.command("compile")(compile_)
+    app.command("bench")(bench)
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="Shipped name or path.")] = DEFAULT_SCENARIO,
+    target: TargetOption = "emulator",
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one scenario closed loop against one target, and judge it."""
+    loaded = load_scenario(scenario)
+    used_seed = loaded.seed if seed is None else seed
+    if used_seed < 0:
+        raise ScenarioError(f"The seed is {used_seed}; it must be zero or more.")
+    kind = target if target in ("emulator", "twin") else "port"
+    folder = out or Path("runs") / f"{loaded.name}-{kind}-seed{used_seed}"
+    if folder.exists() and not folder.is_dir():
+        raise ScenarioError(f"{folder} is a file; --out needs a folder for the run.")
+    console = Console(stderr=True)
+    with _progress(console) as bar:
+        task = bar.add_task(loaded.name, total=None, level="")
+
+        def progress(tick: int, ticks: int, conc_mg_l: float) -> None:
+            bar.update(task, completed=tick, total=ticks, level=f"{conc_mg_l:5.1f} mg/L")
+
+        order = Order(loaded, target, used_seed, folder)
+        summary = execute(order, lambda text: bar.console.print(text), progress)
+    if as_json:
+        _print_json(summary)
+    else:
+        print_verdict(summary)
+        Console().print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    if summary["verdict"] != "pass":
+        raise typer.Exit(EXIT_FAILED)
+
+
+def scenarios(as_json: JsonOption = False) -> None:
+    """List the scenarios that ship."""
+    shipped = shipped_scenarios()
+    if as_json:
+        _print_json([{"name": name, "description": text} for name, text in shipped])
+        return
+    table = Table("scenario", "what it does", box=None)
+    for name, text in shipped:
+        table.add_row(name, text)
+    Console().print(table)
+
+
+def compile_(
+    scenario: Annotated[str, typer.Argument(help="Shipped name or path.")] = DEFAULT_SCENARIO,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Program file.")] = Path("program.bin"),
+    samples: Annotated[int, typer.Option(min=100, help="States for the certificate.")] = 10_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Compile a scenario's therapy into a program, with its certificate."""
+    loaded = load_scenario(scenario)
+    with Console(stderr=True).status("Compiling and certifying"):
+        program = program_of(loaded, samples)
+    if not out.parent.is_dir():
+        raise ScenarioError(f"There is no folder {out.parent}; make it, or choose another --out.")
+    out.write_bytes(program.bytes)
+    if as_json:
+        _print_json(_certificate(program))
+    else:
+        _print_certificate(program)
+        Console().print(f"Program: {out}", soft_wrap=True)
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="What to measure: tick.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Measure on the emulated Pico: the whole tick, by stage."""
+    if name != "tick":
+        raise ScenarioError(f"There is no benchmark {name!r}; there is: tick.")
+    stages = bench_tick(lambda text: Console(stderr=True).print(text))
+    if as_json:
+        _print_json([asdict(stage) for stage in stages])
+        return
+    table = Table("stage", "median us", "max us", box=None)
+    for stage in stages:
+        table.add_row(stage.name, f"{stage.median_us:,.0f}", f"{stage.max_us:,.0f}")
+    Console().print(table)
+
+
+def _progress(console: Console) -> Progress:
+    """Return the bar of a run: ticks done, true level, time."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} ticks"),
+        TextColumn("{task.fields[level]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _certificate(program: Program) -> dict[str, Any]:
+    """Return the certificate as JSON can hold it."""
+    content = asdict(program.certificate)
+    content["rho"] = program.splitting.rho
+    return content
+
+
+def _print_certificate(program: Program) -> None:
+    """Print what was proved, and what was measured."""
+    certificate = program.certificate
+    proved = Table("signal", "can reach", "limit", "spare bits", box=None, title="Proved")
+    for bound in certificate.bounds:
+        spare = f"{bound.spare_bits:.1f}"
+        proved.add_row(bound.signal, f"{bound.magnitude:,}", f"{bound.limit:,}", spare)
+    measured = Table("measured", "median", "99 %", "max", box=None, title="Measured")
+    for name, spread in (
+        (f"cold error, {certificate.samples} states", certificate.cold_error),
+        ("cold iterations", certificate.cold_iterations),
+        (f"warm error, {certificate.warm_ticks} ticks", certificate.warm_error),
+        ("warm iterations", certificate.warm_iterations),
+    ):
+        figures = (f"{value:.3g}" for value in asdict(spread).values())
+        measured.add_row(name, *figures)
+    Console().print(proved, measured)
+
+
+def _print_json(content: Any) -> None:
+    """Print one JSON value and nothing else."""
+    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")

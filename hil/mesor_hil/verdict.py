@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Judges a run: each check is a value beside its limit, with a unit; all must hold.
+
+What the target cannot show is left out, not assumed: a twin has no chip to time,
+a bare port has no counter on the STEP pin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mesor.performance import Performance, TargetWindow, evaluate
+from mesor.program import Program
+from mesor.record.replay import Replay
+from mesor_hil.scenarios import Scenario
+from mesor_hil.session import Trace
+from pump.spec import reasons
+from pump.spec import record as at
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One measured value and the limit it has to keep."""
+
+    id: str
+    value: float
+    limit: float
+    unit: str
+    passed: bool
+
+    def summary(self) -> dict[str, Any]:
+        """Return the check as summary.json holds it."""
+        entry = asdict(self)
+        entry["pass"] = entry.pop("passed")
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What names a run."""
+
+    target: str
+    times_a_chip: bool  # the target runs on machine code whose time is worth stating
+    seed: int
+
+
+def at_most(name: str, value: float, limit: float, unit: str) -> Check:
+    """Return the check value <= limit."""
+    return Check(name, value, limit, unit, bool(value <= limit))
+
+
+def at_least(name: str, value: float, limit: float, unit: str) -> Check:
+    """Return the check value >= limit."""
+    return Check(name, value, limit, unit, bool(value >= limit))
+
+
+def summarise(
+    scenario: Scenario, facts: RunFacts, trace: Trace, program: Program, replayed: Replay
+) -> dict[str, Any]:
+    """Return the content of summary.json."""
+    records = np.stack([step.record for step in trace.steps])
+    performance = _performance(scenario, trace)
+    checks = _checks(scenario, facts, trace, records, performance, replayed)
+    volume = scenario.pump.mechanics().volume_ml
+    answer_us = np.array([step.answer_s * 1e6 for step in trace.steps])
+    return {
+        "scenario": scenario.name,
+        "target": facts.target,
+        "seed": facts.seed,
+        "drug": scenario.drug.name,
+        "ticks": len(trace.steps),
+        "duration_s": scenario.duration_s,
+        "verdict": "pass" if all(check.passed for check in checks) else "fail",
+        "checks": [check.summary() for check in checks],
+        "performance": performance.summary(),
+        "volume": {
+            "commanded_ml": volume(int(records[-1, at.STEPS_TOTAL])),
+            "delivered_ml": volume(trace.edges_total),
+            "ledger_error_steps": _ledger_error(trace, records),
+            "counted_at_pin": trace.counted_at_pin,
+        },
+        "solver": {
+            "iterations_median": float(np.median(records[:, at.ITERATIONS])),
+            "iterations_max": int(records[:, at.ITERATIONS].max()),
+            "unsolved": int((records[:, at.PLAN_SOURCE] == reasons.PLAN_SHIFTED).sum()),
+            "solve_us_mean": float(records[1:, at.SOLVE_US].mean()) if len(records) > 1 else 0.0,
+            "solve_us_max": int(records[:, at.SOLVE_US].max()),
+        },
+        "tick_us": {"median": float(np.median(answer_us)), "max": float(answer_us.max())},
+        "heap_free_bytes": {
+            "first": int(records[0, at.HEAP_FREE]),
+            "last": int(records[-1, at.HEAP_FREE]),
+        },
+        "alarms": _alarms(scenario, records),
+        "replay": {"identical": replayed.identical, "ticks": replayed.ticks},
+        "certificate": _certificate(program),
+    }
+
+
+def _performance(scenario: Scenario, trace: Trace) -> Performance:
+    """Return the indices of the true concentration."""
+    time_s = [float(step.time_s) for step in trace.steps] + [float(scenario.duration_s)]
+    conc_mg_l = [step.conc_mg_l for step in trace.steps] + [trace.final_conc_mg_l]
+    therapy = scenario.therapy
+    window = TargetWindow(therapy.target_mg_l, therapy.window_low_mg_l, therapy.window_high_mg_l)
+    return evaluate(time_s, conc_mg_l, window)
+
+
+def _checks(
+    scenario: Scenario,
+    facts: RunFacts,
+    trace: Trace,
+    records: npt.NDArray[np.int32],
+    performance: Performance,
+    replayed: Replay,
+) -> list[Check]:
+    """Return every check that this target can show."""
+    limits = scenario.checks
+    faults = float((records[:, at.STATE] == reasons.STATE_FAULT).sum())
+    checks = [
+        at_least(
+            "time_in_window", performance.time_in_window, limits.time_in_window_min_percent, "%"
+        ),
+        at_most("mdape", performance.mdape, limits.mdape_max_percent, "%"),
+        at_most("ticks_in_fault", faults, 0.0, "ticks"),
+        at_most("replay_differences", 0.0 if replayed.identical else 1.0, 0.0, ""),
+    ]
+    if trace.counted_at_pin:
+        error = float(_ledger_error(trace, records))
+        limit = float(limits.ledger_error_steps_max)
+        checks.append(at_most("ledger_error", error, limit, "steps"))
+    if facts.times_a_chip:
+        checks += _chip_checks(scenario, trace, records)
+    return checks
+
+
+def _chip_checks(
+    scenario: Scenario, trace: Trace, records: npt.NDArray[np.int32]
+) -> list[Check]:
+    """Return the checks of time and memory."""
+    limits = scenario.checks
+    answered = [step.answer_s * 1e3 for step in trace.steps if step.reading is not None]
+    solve_ms = records[1:, at.SOLVE_US] / 1e3
+    heap = records[:, at.HEAP_FREE]
+    heap = heap[heap > 0]
+    return [
+        at_most("tick_median", float(np.median(answered)), limits.tick_median_max_ms, "ms"),
+        at_most("tick_max", float(np.max(answered)), limits.tick_max_ms, "ms"),
+        at_most("solve_mean", float(solve_ms.mean()), limits.solve_mean_max_ms, "ms"),
+        at_least("heap_free", float(heap.min()), float(limits.heap_free_min_bytes), "bytes"),
+        at_most("heap_growth", float(heap[0] - heap[-1]), 0.0, "bytes"),
+    ]
+
+
+def _ledger_error(trace: Trace, records: npt.NDArray[np.int32]) -> int:
+    """Return how many steps the pins and the pump's own account differ by."""
+    return abs(trace.edges_total - int(records[-1, at.STEPS_TOTAL]))
+
+
+def _alarms(scenario: Scenario, records: npt.NDArray[np.int32]) -> list[dict[str, Any]]:
+    """Return the first tick of each fault."""
+    alarms = []
+    before = reasons.FAULT_NONE
+    for record in records:
+        fault = int(record[at.FAULT_REASON])
+        if fault not in (before, reasons.FAULT_NONE):
+            time_s = int(record[at.TICK]) * scenario.therapy.tick_s
+            name = next(
+                key for key, value in vars(reasons).items()
+                if key.startswith("FAULT_") and value == fault
+            )
+            alarms.append({"t_s": time_s, "id": name.lower(), "priority": "high"})
+        before = fault
+    return alarms
+
+
+def _certificate(program: Program) -> dict[str, Any]:
+    """Return the certificate's figures."""
+    certificate = program.certificate
+    return {
+        "rho": program.splitting.rho,
+        "samples": certificate.samples,
+        "cold_error": asdict(certificate.cold_error),
+        "cold_iterations": asdict(certificate.cold_iterations),
+        "cold_unsolved": certificate.cold_unsolved,
+        "warm_ticks": certificate.warm_ticks,
+        "warm_error": asdict(certificate.warm_error),
+        "warm_iterations": asdict(certificate.warm_iterations),
+        "warm_unsolved": certificate.warm_unsolved,
+        "weakest_bound": {
+            "signal": certificate.weakest.signal,
+            "spare_bits": certificate.weakest.spare_bits,
+        },
+        "program_bytes": certificate.program_bytes,
+        "work_bytes": certificate.work_bytes,
+    }

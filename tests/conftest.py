@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""What all tests share: one seed, printed with every run, and the image that boards run.
+
+A random case can be repeated from the two words in the header, seed and commit.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from mesor.image import ensure_image
+
+_SEED_DEFAULT = 20_250_415
+
+# Generated cases come from the test's own text, so that a failure here is a failure everywhere;
+# a deadline would only measure how busy the machine is.
+hypothesis.settings.register_profile("mesor", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("mesor")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose its seed: `pytest --seed 7`."""
+    parser.addoption("--seed", type=int, default=_SEED_DEFAULT, help="seed of all random cases")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Return the line from which this run can be repeated."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seed = config.getoption("--seed")
+    commit = described.stdout.strip() or "unknown"
+    return f"seed={seed} commit={commit} (again: pytest --seed {seed})"
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """Return the seed of this run, for `random.Random` or `numpy.random.default_rng`."""
+    return int(request.config.getoption("--seed"))
+
+
+@pytest.fixture(scope="session")
+def micropython_image() -> Path:
+    """Return the UF2 file of the pinned MicroPython, fetched or built by the first run of all."""
+    return ensure_image().path
