@@ -41,10 +41,13 @@ class App:
         self._last_result = reasons.RESULT_OK
 
     def run(self) -> None:
-        """Run until MAINTENANCE is commanded."""
-        while not self.leave:
-            self.board.wait(self.wait_ms())
-            self.poll()
+        """Run until MAINTENANCE is commanded; however the loop ends, the motor stops."""
+        try:
+            while not self.leave:
+                self.board.wait(self.wait_ms())
+                self.poll()
+        finally:
+            self.board.abort_steps()
 
     def wait_ms(self) -> int:
         """Return how long nothing needs doing unless a byte arrives."""
@@ -67,7 +70,7 @@ class App:
         if self._schedule is None:
             # The motor is off: a pass of this loop is all there is to complete.
             board.grant_feeds(limits.WATCHDOG_MS)
-        elif self._schedule.is_due(board.now_ms(), self._has_reading):
+        elif self._schedule.is_due(board.now_ms()):
             self._run_tick()
         board.feed_on_credit()
 
@@ -77,7 +80,7 @@ class App:
         """Decide, act, report.  Whatever goes wrong stops the motor first."""
         board, record = self.board, self.controller.record
         board.read_inputs(record)
-        ticks = self._schedule.begin(board.now_ms(), self._has_reading)
+        ticks = self._schedule.begin(board.now_ms())
         self._tick += ticks
         micropython.heap_lock()
         try:
@@ -96,7 +99,11 @@ class App:
         micropython.heap_unlock()
         self._has_reading = False
         board.note_tick(record, self._received_us)
-        board.grant_feeds(2 * self._schedule.tick_ms + limits.FEED_INTERVAL_MS)
+        self._grant_feeds()
+
+    def _grant_feeds(self) -> None:
+        """Let the watchdog be fed until a second tick is overdue."""
+        self.board.grant_feeds(2 * self._schedule.tick_ms + limits.FEED_INTERVAL_MS)
 
     def _fault_internally(self, record) -> None:
         """Latch that the tick itself failed, and say so in its record."""
@@ -116,7 +123,7 @@ class App:
         frame = self._reader.frame
         if frame[0] == messages.READING:
             if self._schedule is not None and frame[1] == messages.PROTOCOL_VERSION:
-                self._has_reading |= intake.write_reading(frame, length, self.controller.record)
+                self._take_reading(frame, length)
             return
         command = frame[0] | frame[2] << 8 | frame[3] << 16
         if command != self._last_command or frame[0] == messages.HELLO:
@@ -128,6 +135,12 @@ class App:
         body[2] = self._last_result
         body[3] = self.supervisor.state
         self._send(messages.ACK, 4)
+
+    def _take_reading(self, frame, length: int) -> None:
+        """Keep a reading for the coming tick; a later one replaces it."""
+        if intake.write_reading(frame, length, self.controller.record):
+            self._has_reading = True
+            self._schedule.call(self.board.now_ms())
 
     def _execute(self, frame, length: int) -> int:
         """Carry out one command; return reasons.RESULT_*."""
@@ -189,6 +202,7 @@ class App:
         self._tick = -1
         self._has_reading = False
         self.board.start_watchdog()
+        self._grant_feeds()  # the first tick may be due later than the watchdog waits
         return reasons.RESULT_OK
 
     def _stop(self) -> int:

@@ -35,7 +35,8 @@ class Controller:
         self.limiter = Limiter(words)
         self._move = 0  # of the tick before
         self._steps = 0
-        self._stale = 0
+        # No reading yet is as bad as none for too long: the patient's level is not known.
+        self._stale = words[layout.AT_STALE_TICKS_MAX]
         self._begun = False
 
     def decide(self) -> int:
@@ -44,7 +45,7 @@ class Controller:
         self._supervise()
         self._estimate()
         running = self.supervisor.state == reasons.STATE_RUNNING
-        move = self._plan() if running else 0
+        move = self._plan() if running else self.planner.stand_still()
         self.limiter.advance(record[at.ELAPSED_TICKS] - 1)
         steps = self.limiter.limit(move)
         self._move = move

@@ -91,7 +91,7 @@ def decode(source: ptr8, count: int, out: ptr8, room: int) -> int:
         code = source[i]
         i += 1
         end = i + code - 1
-        if code == 0 or end > count or at + code > room:
+        if code == 0 or end > count or at + code - 1 > room:
             return -1
         while i < end:
             byte = source[i]
@@ -101,6 +101,8 @@ def decode(source: ptr8, count: int, out: ptr8, room: int) -> int:
             at += 1
             i += 1
         if code != 255 and i < count:
+            if at == room:
+                return -1
             out[at] = 0
             at += 1
     if count == 0:

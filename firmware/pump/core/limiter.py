@@ -9,10 +9,11 @@ Rolling windows hold whole ticks.
 
 from array import array
 
+from pump.compat import const
 from pump.spec import program as layout
 from pump.spec import reasons
 
-_TOTAL_MASK = (1 << 30) - 1
+_TOTAL_MASK = const(0x3FFFFFFF)  # 2**30 would not be a small int
 
 
 class Limiter:

@@ -77,8 +77,15 @@ class Planner:
 
     def fall_back(self, move_before: int) -> int:
         """Return the programmed fallback move, reached no faster than the change bound."""
+        self.solver.skip()
         self._hold(self._fallback)
         return self._within_change(self._fallback, move_before)
+
+    def stand_still(self) -> int:
+        """Return no move: the pump does not run."""
+        self.solver.skip()
+        self._hold(0)
+        return 0
 
     def _hold(self, move: int) -> None:
         """Make the plan one constant move."""

@@ -74,7 +74,7 @@ def check(words) -> int:
         return reasons.RESULT_PROGRAM_LAYOUT
     if len(words) != offsets[-1] + 1:
         return reasons.RESULT_BAD_LENGTH
-    if not _products_fit(words):
+    if not _products_fit(words) or not _windows_are_right(words):
         return reasons.RESULT_OUT_OF_RANGE
     if crc32(bytes(words)[:-4]) & 0xFFFFFFFF != words[-1] & 0xFFFFFFFF:
         return reasons.RESULT_PROGRAM_CHECKSUM
@@ -91,4 +91,13 @@ def _products_fit(words) -> bool:
         and words[layout.AT_STEPS_TICK_MAX] * words[layout.AT_STEP_GAIN] < limit
         and words[layout.AT_FALLBACK_MOVE] <= one
         and words[layout.AT_ESTIMATE_BITS] > words[layout.AT_DATA_BITS]
+    )
+
+
+def _windows_are_right(words) -> bool:
+    """Say whether the caps' windows are one hour and one day: a cap means nothing otherwise."""
+    tick_s = words[layout.AT_TICK_S]
+    return (
+        words[layout.AT_TICKS_HOUR] * tick_s == 3600
+        and words[layout.AT_TICKS_DAY] * tick_s == 86_400
     )

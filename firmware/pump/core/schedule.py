@@ -1,57 +1,74 @@
 # SPDX-License-Identifier: MIT
 """When the next tick is due, in device milliseconds; pure arithmetic on times passed in.
 
-A tick follows the reading that calls for it, so the pump keeps the host's beat,
-within a quarter of a tick early and a tenth late.  Times wrap at 2**30 as
-MicroPython's do; differences are taken modulo that.
+A tick follows the reading that calls for it, so the pump keeps the host's beat, but
+ticks never come closer than the program says: doses and caps are counted in ticks,
+and a tick's steps need its time.  Without a reading a tick runs a tenth late.
+Times wrap at 2**30 as MicroPython's do; differences are taken modulo that.
 """
 
+from pump.compat import const
 from pump.spec import limits
 
-_WRAP = 1 << 30
-_HALF = 1 << 29
+# 2**30 itself would not be a small int: computing with it takes memory, and a tick may not.
+_MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
 
 
 def elapsed_ms(now_ms: int, since_ms: int) -> int:
     """Return now - since for wrapping times less than 2**29 ms (six days) apart."""
-    return ((now_ms - since_ms + _HALF) & (_WRAP - 1)) - _HALF
+    return (((now_ms - since_ms) & _MASK) ^ _HALF) - _HALF
 
 
 class Schedule:
     """Beat of one therapy."""
 
     def __init__(self, tick_ms: int, now_ms: int):
-        """Make the first tick due at once."""
+        """Let the first reading run its tick at once."""
         self.tick_ms = tick_ms
         self._early_ms = tick_ms // limits.EARLY_DIVISOR
         self._late_ms = tick_ms // limits.LATE_DIVISOR
-        self._last_ms = (now_ms - tick_ms) & (_WRAP - 1)
+        self._last_ms = (now_ms - tick_ms) & _MASK  # when the last tick was due
+        self._called = False
 
-    def is_due(self, now_ms: int, has_reading: bool) -> bool:
+    def call(self, now_ms: int) -> None:
+        """Note that a reading arrived: it calls for the coming tick.
+
+        One that comes long before it is a repeated or a late one; it may serve at
+        the deadline, but it calls for nothing.
+        """
+        if elapsed_ms(now_ms, self._last_ms) >= self.tick_ms - self._early_ms:
+            self._called = True
+
+    def is_due(self, now_ms: int) -> bool:
         """Say whether the tick should run now."""
-        since = elapsed_ms(now_ms, self._last_ms)
-        if has_reading:
-            return since >= self.tick_ms - self._early_ms
-        return since >= self.tick_ms + self._late_ms
+        return elapsed_ms(now_ms, self._last_ms) >= self._due_ms()
 
-    def begin(self, now_ms: int, has_reading: bool) -> int:
+    def begin(self, now_ms: int) -> int:
         """Start the tick; return how many ticks went by since the last, 1 when on time."""
         since = elapsed_ms(now_ms, self._last_ms)
         ticks = (since + self.tick_ms // 2) // self.tick_ms
         if ticks < 1:
             ticks = 1
-        if has_reading:
+        if self._called and since > ticks * self.tick_ms:
             self._last_ms = now_ms
         else:
-            self._last_ms = (self._last_ms + ticks * self.tick_ms) & (_WRAP - 1)
+            self._last_ms = (self._last_ms + ticks * self.tick_ms) & _MASK
+        self._called = False
         return ticks
 
     def window_ms(self, now_ms: int) -> int:
-        """Return how long the motor may run: until shortly before the next tick."""
+        """Return how long the motor may run: until the soonest next tick."""
         next_ms = self.tick_ms - elapsed_ms(now_ms, self._last_ms)
         return next_ms - limits.WINDOW_MARGIN_MS
 
     def wait_ms(self, now_ms: int) -> int:
         """Return how long nothing needs doing unless a byte arrives."""
-        late = self.tick_ms + self._late_ms - elapsed_ms(now_ms, self._last_ms)
-        return min(max(late, 0), limits.FEED_INTERVAL_MS)
+        wait = self._due_ms() - elapsed_ms(now_ms, self._last_ms)
+        return min(max(wait, 0), limits.FEED_INTERVAL_MS)
+
+    def _due_ms(self) -> int:
+        """Return how long after the last tick the next one is due."""
+        if self._called:
+            return self.tick_ms - limits.WINDOW_MARGIN_MS
+        return self.tick_ms + self._late_ms

@@ -46,11 +46,14 @@ class Sense:
 
     def _changes_too_fast(self, time_s: int, conc_ug_l: int) -> bool:
         """Say whether the level moved further than the program allows in that time."""
-        ticks = (time_s - self._last_time_s) // self._tick_s + 1
+        # Begun ticks between the two, at least one.
+        ticks = (time_s - self._last_time_s + self._tick_s - 1) // self._tick_s
+        if ticks < 1:
+            ticks = 1
         if ticks > _CHANGE_TICKS_MAX:
             return False
         change = conc_ug_l - self._last_conc
         if change < 0:
             change = -change
         # Compared by division: the product of change_max and ticks may pass 2**30.
-        return change // ticks > self._change_max
+        return (change + ticks - 1) // ticks > self._change_max

@@ -20,7 +20,7 @@ from pump.spec import program as layout
 _ROW = const(5)  # blocks.ROW_WORDS, folded into viper code
 _LOW = const(2)
 _HIGH = const(3)
-_US_WRAP = const((1 << 30) - 1)
+_US_WRAP = const(0x3FFFFFFF)  # 2**30 would not be a small int
 
 
 @micropython.viper
@@ -166,6 +166,12 @@ class Solver:
         self.solved = left >= 0
         self.iterations = self._cap - left if left >= 0 else self._cap
         self.solve_us = (self.now_us() - began_us) & _US_WRAP
+
+    def skip(self) -> None:
+        """Say that this tick solved nothing."""
+        self.solved = False
+        self.iterations = 0
+        self.solve_us = 0
 
     def move(self, i: int) -> int:
         """Return planned move i, inside 0..1, Q(data_bits)."""

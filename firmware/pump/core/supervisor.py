@@ -13,15 +13,20 @@ EVENT_START = 1
 EVENT_STOP = 2
 EVENT_FAULT = 3
 
+# Event, then state before: state after.  Nested, because a pair as key would need the heap.
 _NEXT = {
-    (reasons.STATE_IDLE, EVENT_PROGRAM): reasons.STATE_READY,
-    (reasons.STATE_READY, EVENT_PROGRAM): reasons.STATE_READY,
-    (reasons.STATE_READY, EVENT_START): reasons.STATE_RUNNING,
-    (reasons.STATE_RUNNING, EVENT_STOP): reasons.STATE_READY,
-    (reasons.STATE_RUNNING, EVENT_FAULT): reasons.STATE_FAULT,
-    (reasons.STATE_FAULT, EVENT_STOP): reasons.STATE_READY,
-    (reasons.STATE_READY, EVENT_STOP): reasons.STATE_READY,
-    (reasons.STATE_IDLE, EVENT_STOP): reasons.STATE_IDLE,
+    EVENT_PROGRAM: {
+        reasons.STATE_IDLE: reasons.STATE_READY,
+        reasons.STATE_READY: reasons.STATE_READY,
+    },
+    EVENT_START: {reasons.STATE_READY: reasons.STATE_RUNNING},
+    EVENT_STOP: {
+        reasons.STATE_IDLE: reasons.STATE_IDLE,
+        reasons.STATE_READY: reasons.STATE_READY,
+        reasons.STATE_RUNNING: reasons.STATE_READY,
+        reasons.STATE_FAULT: reasons.STATE_READY,
+    },
+    EVENT_FAULT: {reasons.STATE_RUNNING: reasons.STATE_FAULT},
 }
 
 
@@ -34,18 +39,16 @@ class Supervisor:
 
     def happen(self, event: int) -> bool:
         """Change state for `event`; return False, changing nothing, when it is not allowed."""
-        state = _NEXT.get((self.state, event))
-        if state is None:
+        if event not in _NEXT or self.state not in _NEXT[event]:
             return False
-        self.state = state
+        self.state = _NEXT[event][self.state]
         if event == EVENT_STOP:
             self.fault = reasons.FAULT_NONE
         return True
 
     def trip(self, fault: int) -> None:
         """Latch `fault` while running; a later one never replaces the first."""
-        if self.state == reasons.STATE_RUNNING:
-            self.state = reasons.STATE_FAULT
+        if self.happen(EVENT_FAULT):
             self.fault = fault
 
 

@@ -265,8 +265,8 @@ class Scenario(Section):
         ticks = self.duration_h * 3600.0 / self.therapy.tick_s
         if abs(ticks - round(ticks)) > _TICK_TOLERANCE or round(ticks) < 1:
             raise impossible(
-                f"duration_h is {self.duration_h:g} h, {ticks:g} ticks of {self.therapy.tick_s} s; "
-                "it must be a whole number of ticks, at least one."
+                f"duration_h is {self.duration_h:g} h, {ticks:g} ticks of "
+                f"{self.therapy.tick_s} s; it must be a whole number of ticks, at least one."
             )
         self._check_step_rate()
         return self

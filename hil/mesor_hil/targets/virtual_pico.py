@@ -113,6 +113,7 @@ class VirtualPico:
         self.resets: list[Reset] = []
         self.on_bytes: Callable[[bytes], None] | None = None
         self._received = bytearray()
+        self._stop_on_bytes = False
         self._machine = Machine()
         self._port = HostPort(self._machine, self._take_bytes)
         self._clock = self._machine.clock
@@ -165,6 +166,14 @@ class VirtualPico:
         """Run to `end_ns`; the instruction that crosses it ends first (under 100 ns late)."""
         self._machine.run_until_ns(end_ns)
 
+    def run_until_bytes(self, end_ns: float) -> bool:
+        """Run until the board has written something, to `end_ns` at most; return whether."""
+        if not self._received:
+            self._stop_on_bytes = True
+            self._machine.run_until_ns(end_ns)
+            self._stop_on_bytes = False
+        return bool(self._received)
+
     def run_while(
         self, condition: Callable[[], bool], limit_ns: float, step_ns: float = _STEP_NS
     ) -> bool:
@@ -193,18 +202,20 @@ class VirtualPico:
 
     def _take_bytes(self, written: bytes) -> None:
         self._received += written
+        if self._stop_on_bytes:
+            self._machine.stop()
         if self.on_bytes is not None:
             self.on_bytes(written)
 
     def _note_reset(self, reason: int) -> None:
         self.resets.append(Reset(self.now_ns, timed_out=reason == 1))
 
-    def count_edges(self, pin: int, *, with_times: bool = False) -> EdgeCounter:
+    def count_rising_edges(self, pin: int, *, keep_times: bool = False) -> EdgeCounter:
         """Return a counter of the rising edges of GP`pin` from now on.
 
-        with_times: keep each edge's time as well, at 8 bytes and some 50 ns of work per edge.
+        keep_times: keep each edge's time as well, at 8 bytes and some 50 ns of work per edge.
         """
-        counter = EdgeCounter((lambda: self._clock.nanos) if with_times else None)
+        counter = EdgeCounter((lambda: self._clock.nanos) if keep_times else None)
         self._machine.mcu.gpio[pin].add_listener(counter.on_change)
         return counter
 

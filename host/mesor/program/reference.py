@@ -62,4 +62,4 @@ class ReferenceSolver:
             l=np.concatenate([np.zeros(n), centre - self._change, demand + self._band[0]]),
             u=np.concatenate([np.ones(n), centre + self._change, demand + self._band[1]]),
         )
-        return float(self._solver.solve().x[0])
+        return float(self._solver.solve(raise_error=False).x[0])

@@ -74,9 +74,9 @@ def test_a_clearance_change_scales_both_pathways() -> None:
 def test_a_cleared_patient_never_goes_below_nothing() -> None:
     """A negative level would reach the sensor and be refused there as a fault."""
     patient = SaturablePatient(
-        PatientParameters(50.0, 5.0, vmax_mg_h=VMAX_MG_H, km_mg_l=KM_MG_L), amounts_mg=(10.0,)
+        PatientParameters(0.0, 20.0, vmax_mg_h=VMAX_MG_H, km_mg_l=0.01), amounts_mg=(1600.0,)
     )
-    for _ in range(200):
+    for _ in range(100):
         patient.advance(0.0, 300.0)
         assert patient.conc_mg_l >= 0.0
     patient.advance(0.0, 0.0)

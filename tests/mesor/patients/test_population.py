@@ -53,10 +53,14 @@ def test_the_spread_of_the_volumes_leaves_every_clearance_as_it_was() -> None:
 
 def test_volumes_move_together_and_flows_between_them_stay() -> None:
     """The documented meaning of volume_cv: one size factor for all compartments."""
-    drawn = draw_parameters(ADULT, SPREAD, 5, 0)
-    ratio = drawn.volume_central_l / ADULT.volume_central_l
-    assert drawn.volume_peripheral_l / ADULT.volume_peripheral_l == pytest.approx(ratio)
-    assert drawn.clearance_intercompartmental_l_h == ADULT.clearance_intercompartmental_l_h
+    nominal = PatientParameters(4.5, 30.0, 5.0, 35.0, 0.8, 120.0)
+    drawn = draw_parameters(nominal, SPREAD, 5, 0)
+    ratio = drawn.volume_central_l / 30.0
+    assert ratio != pytest.approx(1.0)
+    assert drawn.volume_peripheral_l == pytest.approx(35.0 * ratio)
+    assert drawn.volume_peripheral_2_l == pytest.approx(120.0 * ratio)
+    assert drawn.clearance_intercompartmental_l_h == 5.0
+    assert drawn.clearance_intercompartmental_2_l_h == 0.8
 
 
 @pytest.mark.parametrize("cv", [-0.1, math.nan, math.inf])

@@ -84,6 +84,17 @@ def test_the_gain_is_drawn_once_a_run_with_its_cv_between_runs() -> None:
     assert len(set(_readings(settings, 20.0))) == 1
 
 
+def test_the_gain_multiplies_every_reading_of_its_run() -> None:
+    """Without noise a reading is level x gain, so two levels give the same ratio."""
+    sensor = ConcentrationSensor(SensorSettings(gain_error_cv=0.2), seed=4)
+    low, high = sensor.sample(1_000.0, 0), sensor.sample(3_000.0, 300)
+    assert low is not None
+    assert high is not None
+    assert low.conc_ug_l != 1_000_000
+    assert high.conc_ug_l == pytest.approx(3 * low.conc_ug_l, abs=2)
+    assert sensor.gain == pytest.approx(low.conc_ug_l / 1e6, abs=1e-6)
+
+
 def test_the_same_seed_gives_the_same_readings_and_another_seed_others() -> None:
     """A run can be repeated from its summary alone."""
     settings = SensorSettings(0.1, 0.2, 0.05, 60.0, 0.1)

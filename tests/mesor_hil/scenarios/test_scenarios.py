@@ -149,6 +149,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"duration_h": 0}, r"duration_h is 0 h; .* more than 0 and at most 744 h"),
     ({"duration_h": math.inf}, r"duration_h is inf h; it must be a number"),
     ({"duration_h": 0.01}, r"duration_h is 0\.01 h, 0\.12 ticks of 300 s; .* whole number"),
+    ({"duration_h": 1e-12}, r"duration_h is 1e-12 h, .* at least one"),
     ({"duration_h": None}, r"duration_h is missing; .* 744 h"),
     ({"durration_h": 24}, r"durration_h is not a known key; the nearest one is duration_h"),
     ({"seed": -1}, r"seed is -1; it must be a whole number, at least 0"),
@@ -222,7 +223,7 @@ def test_a_bad_scenario_is_refused_in_one_sentence_that_names_file_and_key(
 
 @pytest.mark.parametrize("text", ["name = ", "[drug", "a = 1\na = 2", "x = 1e", "\0"])
 def test_broken_toml_is_a_sentence_with_its_place(text: str) -> None:
-    """tomllib names line and column; the file's name is added."""
+    """The parser names line and column; the file's name is added."""
     with pytest.raises(ScenarioError, match=r"bad\.toml: this is not valid TOML: .*"):
         read_scenario(text, "bad.toml")
 

@@ -7,11 +7,12 @@ import random
 import zlib
 
 import pytest
-import wire
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pump.core import framing
 from pump.spec import messages
+
+from .. import wire
 
 MAX = messages.FRAME_BYTES_MAX
 

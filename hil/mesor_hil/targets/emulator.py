@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The emulated Pico as a target: real MicroPython, real machine code, real pins.
+
+The firmware is put on its flash as `mesor flash` puts it on a board's, and the
+delivered volume is counted at the STEP pin.  Time is emulated and moves only
+when the bench lets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from mesor.firmware import build_firmware, firmware_id
+from mesor.image import ensure_image
+from mesor_hil.targets.virtual_pico import VirtualPico
+from pump.board import pins
+
+_HEALTHY_V = {0: 0.6, 1: 3.0, 2: 2.6}  # ADC0 line pressure, ADC1 reservoir, ADC2 battery
+
+
+class EmulatorTarget:
+    """One emulated Pico with the firmware on it."""
+
+    name = "emulator"
+    times_a_chip = True
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Get the image and the firmware, and power the board up."""
+        image = ensure_image(progress=say)
+        files = build_firmware()
+        self.board = VirtualPico(image.path, files)
+        self._edges = self.board.count_rising_edges(pins.STEP)
+        self._identity = {
+            "micropython": image.version,
+            "image_sha256": image.sha256,
+            "firmware": firmware_id(files),
+            "rp2040py": version("rp2040py"),
+        }
+        self._make_healthy()
+        self.board.boot()
+
+    def _make_healthy(self) -> None:
+        """Close the door and put every sensor where all is well."""
+        for pin in (pins.DOOR, pins.AIR, pins.OCCLUSION, pins.DRIVER_FAULT):
+            self.board.drive(pin, False)
+        for channel, volts in _HEALTHY_V.items():
+            self.board.set_adc(channel, volts)
+
+    @property
+    def now_s(self) -> float:
+        """Return emulated seconds since power-up."""
+        return self.board.now_ns / 1e9
+
+    def write(self, content: bytes) -> None:
+        """Queue `content` for the board's USB port."""
+        self.board.send(content)
+
+    def read(self) -> bytes:
+        """Return what the board has sent."""
+        return self.board.received()
+
+    def advance(self, until_s: float) -> None:
+        """Run the board until `until_s` or until it has sent something."""
+        self.board.run_until_bytes(round(until_s * 1e9))
+
+    def step_edges(self) -> int:
+        """Return the rising edges that the STEP pin has shown."""
+        return self._edges.count
+
+    def identity(self) -> dict[str, str]:
+        """Return image, firmware and emulator."""
+        return self._identity
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""The last arithmetic before the motor: an exact account, and caps that nothing gets past.
+
+The account is held against rational sums, the rolling caps against windows summed
+afresh from the list of all steps.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pump.core.limiter import Limiter
+from pump.spec import program as layout
+from pump.spec import reasons
+
+BITS = 14
+ONE = 1 << BITS
+FREE = (1 << 30) - 1
+
+
+def limiter(
+    full: int = 14_447, tick: int = FREE, hour: int = FREE, day: int = FREE,
+    ticks_hour: int = 12, ticks_day: int = 288,
+) -> Limiter:  # fmt: skip
+    """Return a limiter with these caps, in microsteps."""
+    words = array("i", [0] * layout.SCALAR_WORDS)
+    words[layout.AT_DATA_BITS] = BITS
+    words[layout.AT_STEPS_FULL] = full
+    words[layout.AT_STEPS_TICK_MAX] = tick
+    words[layout.AT_STEPS_HOUR_MAX] = hour
+    words[layout.AT_STEPS_DAY_MAX] = day
+    words[layout.AT_TICKS_HOUR] = ticks_hour
+    words[layout.AT_TICKS_DAY] = ticks_day
+    return Limiter(words)
+
+
+def test_over_a_hundred_thousand_moves_the_account_never_differs_by_a_step(seed: int) -> None:
+    """Rounding must not add up to a dose: commanded and asked differ by less than one step."""
+    draw = random.Random(seed)
+    limiting, full = limiter(), 14_447
+    asked, commanded = 0, 0
+    for _ in range(100_000):
+        move = draw.choice((0, 1, ONE - 1, ONE, draw.randint(0, ONE)))
+        asked += move * full
+        commanded += limiting.limit(move)
+        assert 0 <= Fraction(asked, ONE) - commanded < 1
+        assert limiting.carry == asked - commanded * ONE
+    assert limiting.total == commanded % (1 << 30)
+    assert commanded > 1 << 29
+
+
+def test_the_total_wraps_instead_of_growing_out_of_a_small_int() -> None:
+    """At 2**30 MicroPython would allocate, in the tick, months into a therapy."""
+    limiting, commanded = limiter(full=32_767), 0
+    for _ in range(33_000):
+        commanded += limiting.limit(ONE)
+        assert 0 <= limiting.total < 1 << 30
+    assert commanded > 1 << 30
+    assert limiting.total == commanded - (1 << 30)
+
+
+@pytest.mark.parametrize("move", [-1, -ONE, -(1 << 29)])
+def test_a_negative_move_is_no_steps(move: int) -> None:
+    """The motor cannot pull drug back."""
+    limiting = limiter()
+    assert limiting.limit(move) == 0
+    assert limiting.carry == 0
+
+
+@pytest.mark.parametrize("move", [ONE + 1, 2 * ONE, (1 << 30) - 1])
+def test_a_move_above_the_full_rate_is_the_full_rate_and_says_so(move: int) -> None:
+    """Whatever the planner asks, the rate is bounded here."""
+    limiting = limiter()
+    assert limiting.limit(move) == 14_447
+    assert limiting.reason == reasons.LIMIT_RATE
+
+
+CAPS = st.fixed_dictionaries(
+    {
+        "full": st.integers(1, 2000),
+        "tick": st.integers(0, 2500),
+        "hour": st.integers(0, 6000),
+        "day": st.integers(0, 20_000),
+        "ticks_hour": st.integers(1, 6),
+        "ticks_day": st.integers(6, 20),
+    }
+)
+# A tick: how many were missed before it, and the move.
+TICKS = st.lists(st.tuples(st.sampled_from([0] * 8 + [1, 2, 25]), st.integers(-5, ONE + 5)))
+
+
+@given(CAPS, TICKS)
+def test_no_window_of_an_hour_or_a_day_ever_holds_more_than_its_cap(
+    caps: dict[str, int], ticks: list[tuple[int, int]]
+) -> None:
+    """Brute force over every window of the true history, missed ticks included."""
+    limiting = limiter(**caps)
+    history: list[int] = []
+    for missed, move in ticks:
+        limiting.advance(missed)
+        history += [0] * missed
+        history.append(limiting.limit(move))
+        assert 0 <= history[-1] <= min(caps["tick"], caps["full"])
+        assert sum(history[-caps["ticks_hour"] :]) <= caps["hour"]
+        assert sum(history[-caps["ticks_day"] :]) <= caps["day"]
+
+
+@given(CAPS, TICKS)
+def test_a_cap_takes_no_more_than_it_must(
+    caps: dict[str, int], ticks: list[tuple[int, int]]
+) -> None:
+    """Too little drug is a hazard as well: steps are what was asked or exactly what a cap left."""
+    limiting = limiter(**caps)
+    history: list[int] = []
+    for missed, move in ticks:
+        limiting.advance(missed)
+        history += [0] * missed
+        carried = limiting.carry
+        steps = limiting.limit(move)
+        asked = (min(max(move, 0), ONE) * caps["full"] + carried) // ONE
+        left_hour = caps["hour"] - sum(history[len(history) + 1 - caps["ticks_hour"] :])
+        left_day = caps["day"] - sum(history[max(0, len(history) + 1 - caps["ticks_day"]) :])
+        if caps["ticks_hour"] == 1:
+            left_hour = caps["hour"]
+        if len(history) + 1 < caps["ticks_hour"]:
+            left_hour = caps["hour"] - sum(history)
+        history.append(steps)
+        assert steps == min(asked, caps["tick"], left_hour, left_day)
+        assert (limiting.reason == reasons.LIMIT_NONE) == (steps == asked and move <= ONE)
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"tick": 99}, reasons.LIMIT_RATE),
+        ({"hour": 99}, reasons.LIMIT_HOUR),
+        ({"day": 99}, reasons.LIMIT_DAY),
+        ({"tick": 300, "hour": 200, "day": 99}, reasons.LIMIT_DAY),
+    ],
+)
+def test_the_cap_that_acted_last_is_named(caps: dict[str, int], reason: int) -> None:
+    """The log must say why less was given than was asked."""
+    limiting = limiter(full=1000, **caps)
+    assert limiting.limit(ONE) == 99
+    assert limiting.reason == reason
+
+
+def test_what_a_cap_cut_is_never_caught_up() -> None:
+    """A dose that was refused must not come later as a bonus."""
+    limiting = limiter(full=1000, hour=1500, ticks_hour=2, ticks_day=4)
+    assert [limiting.limit(ONE) for _ in range(2)] == [1000, 500]
+    assert [limiting.limit(0) for _ in range(10)] == [0] * 10
+
+
+def test_a_missed_tick_frees_what_it_did_not_deliver() -> None:
+    """Windows move with time, not with decisions."""
+    limiting = limiter(full=1000, hour=1000, ticks_hour=12)
+    assert limiting.limit(ONE) == 1000
+    limiting.advance(11)
+    assert limiting.limit(ONE) == 1000
+    assert limiting.limit(ONE) == 0
+
+
+def test_missing_a_year_of_ticks_is_like_missing_a_day() -> None:
+    """Bounded work in the tick, whatever the clock says."""
+    limiting = limiter(full=1000, day=1000, ticks_day=20)
+    limiting.limit(ONE)
+    limiting.advance(10**8)
+    assert limiting.limit(ONE) == 1000
+
+
+@given(st.lists(st.integers(0, ONE), min_size=1, max_size=60))
+def test_doubling_the_resolution_doubles_the_steps(moves: list[int]) -> None:
+    """Metamorphic: the same moves on half as large microsteps, the same volume to a step."""
+    coarse, fine = limiter(full=1000), limiter(full=2000)
+    steps = [(coarse.limit(move), fine.limit(move)) for move in moves]
+    difference = sum(f for _, f in steps) - 2 * sum(c for c, _ in steps)
+    assert difference in (0, 1)
+
+
+@given(st.lists(st.integers(0, ONE), min_size=1, max_size=60), st.integers(0, 4000))
+def test_a_lower_cap_never_gives_more(moves: list[int], hour: int) -> None:
+    """Metamorphic: tightening a limit cannot raise any total on the way."""
+    tight = limiter(full=1000, hour=hour, ticks_hour=4, ticks_day=8)
+    loose = limiter(full=1000)
+    total_tight = total_loose = 0
+    for move in moves:
+        total_tight += tight.limit(move)
+        total_loose += loose.limit(move)
+        assert total_tight <= total_loose

@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: MIT
+"""The whole pump on a board without hardware: bytes and milliseconds in, steps and frames out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mesor.program import Program
+from pump.app import App
+from pump.spec import limits, messages, reasons
+from pump.spec import program as layout
+from pump.spec import record as at
+
+from . import wire
+from .fake_board import FakeBoard
+
+TICK_MS = 1000  # a tick of 300 s at this clock factor
+FACTOR = 300
+OK = reasons.RESULT_OK
+START_BODY = struct.pack("<I", FACTOR)
+
+
+class Bench:
+    """An App on a fake board, and the host's side of the conversation."""
+
+    def __init__(self, content: bytes) -> None:
+        self.board = FakeBoard()
+        self.app = App(self.board)
+        self.content = content
+        self._sequence = 0
+
+    def take_frames(self) -> list[wire.Received]:
+        """Return what the pump has sent since the last call."""
+        received = wire.frames(bytes(self.board.sent))
+        self.board.sent.clear()
+        return received
+
+    def send(self, stream: bytes) -> list[wire.Received]:
+        """Let bytes arrive now; return the answers."""
+        self.board.incoming += stream
+        self.app.poll()
+        return self.take_frames()
+
+    def command(self, kind: int, body: bytes = b"", version: int = wire.PROTOCOL) -> int:
+        """Send a command with a new sequence number; return its result."""
+        self._sequence += 1
+        frame = wire.frame(kind, body, self._sequence, version)
+        acks = [a for a in self.send(frame) if a.kind == messages.ACK]
+        assert [ack.body[:2] for ack in acks] == [struct.pack("<H", self._sequence)]
+        assert acks[0].body[3] == self.app.supervisor.state
+        return acks[0].body[2]
+
+    def load(self) -> Bench:
+        """Send the program."""
+        count = len(self.content) // 4
+        assert self.command(messages.PROGRAM_BEGIN, struct.pack("<I", count)) == OK
+        for i in range(0, len(self.content), messages.CHUNK_BYTES_MAX):
+            piece = self.content[i : i + messages.CHUNK_BYTES_MAX]
+            assert self.command(messages.PROGRAM_CHUNK, struct.pack("<I", i) + piece) == OK
+        assert self.command(messages.PROGRAM_END, self.content[-4:]) == OK
+        return self
+
+    def start(self, factor: int = FACTOR) -> Bench:
+        """Load and start."""
+        self.load()
+        assert self.command(messages.START, struct.pack("<I", factor)) == OK
+        return self
+
+    def run(self, arrivals: Iterable[tuple[int, bytes]], end_ms: int) -> list[list[int]]:
+        """Poll every millisecond until `end_ms`; return the records of the ticks."""
+        due: dict[int, bytes] = {}
+        for ms, stream in arrivals:
+            due[ms] = due.get(ms, b"") + stream
+        records = []
+        for ms in range(self.board.time_ms, end_ms):
+            self.board.time_ms = ms
+            received = self.send(due.get(ms, b""))
+            records += [f.words for f in received if f.kind == messages.TELEMETRY]
+        return records
+
+
+@pytest.fixture
+def bench(program: Program) -> Bench:
+    """Return a bench whose pump has just been switched on."""
+    return Bench(program.bytes)
+
+
+def on_beat(count: int, conc_ug_l: int = 10_000) -> list[tuple[int, bytes]]:
+    """Return a reading for each of the first ticks, on time."""
+    return [(k * TICK_MS, wire.reading(k, 300 * k, conc_ug_l)) for k in range(count)]
+
+
+# The conversation.
+
+
+def test_hello_is_answered_with_who_this_is(bench: Bench) -> None:
+    """The host must know what it talks to before it sends a program."""
+    identity, ack = bench.send(wire.frame(messages.HELLO, sequence=9))
+    words_max = struct.pack("<I", limits.PROGRAM_WORDS_MAX)
+    assert identity.kind == messages.IDENTITY
+    assert identity.body == bench.board.identity() + words_max + b"0.1.0"
+    assert ack.body == bytes([9, 0, OK, reasons.STATE_IDLE])
+
+
+def test_a_program_is_taken_and_started(bench: Bench) -> None:
+    """From switched on to the first steps, every command acknowledged with the state it led to."""
+    bench.load()
+    assert bench.app.supervisor.state == reasons.STATE_READY
+    assert bench.command(messages.START, START_BODY) == OK
+    assert bench.app.supervisor.state == reasons.STATE_RUNNING
+    records = bench.run(on_beat(3), 3000)
+    assert [r[at.TICK] for r in records] == [0, 1, 2]
+    assert [steps for _, steps, _ in bench.board.batches] == [r[at.STEPS] for r in records]
+    assert all(r[at.READING_VERDICT] == reasons.READING_USED for r in records)
+
+
+def test_a_repeated_command_is_acknowledged_and_not_carried_out_again(bench: Bench) -> None:
+    """The acknowledgement may have been lost; a second START would begin a second therapy."""
+    bench.load()
+    frame = wire.frame(messages.START, START_BODY, 500)
+    first = bench.send(frame)
+    controller = bench.app.controller
+    bench.run(on_beat(2), 1500)
+    again = bench.send(frame)
+    assert [a.body for a in again] == [a.body for a in first]
+    assert bench.app.controller is controller
+
+
+def test_the_same_sequence_number_of_another_command_is_a_new_command(bench: Bench) -> None:
+    """STOP must never be taken for a repeat of START."""
+    bench.load()
+    bench.send(wire.frame(messages.START, START_BODY, 500))
+    bench.send(wire.frame(messages.STOP, sequence=500))
+    assert bench.app.supervisor.state == reasons.STATE_READY
+
+
+@pytest.mark.parametrize("version", [0, 2, 255])
+def test_another_protocol_version_is_refused(bench: Bench, version: int) -> None:
+    """A body may mean something else in another version; HELLO says so to the host."""
+    bench.load()
+    for kind, body in [(messages.START, START_BODY), (messages.MAINTENANCE, b"")]:
+        assert bench.command(kind, body, version) == reasons.RESULT_WRONG_PROTOCOL
+    received = bench.send(wire.frame(messages.HELLO, sequence=9, version=version))
+    assert received[0].kind == messages.IDENTITY
+    assert received[1].body[2] == reasons.RESULT_WRONG_PROTOCOL
+    assert bench.app.supervisor.state == reasons.STATE_READY
+    assert not bench.app.leave
+
+
+def test_a_reading_of_another_protocol_version_is_ignored(bench: Bench) -> None:
+    """Its words may stand in another order."""
+    bench.start()
+    body = struct.pack("<4I", 0, 0, 10_000, 100)
+    records = bench.run([(0, wire.frame(messages.READING, body, version=2))], 150)
+    assert [r[at.READING_PRESENT] for r in records] == [0]
+
+
+@pytest.mark.parametrize("factor", [0, limits.CLOCK_FACTOR_MAX + 1, 1501, 0xFFFFFFFF])
+def test_a_clock_that_leaves_no_time_for_a_tick_is_refused(bench: Bench, factor: int) -> None:
+    """300 s / 1501 is less than a tick's own work."""
+    bench.load()
+    result = bench.command(messages.START, struct.pack("<I", factor))
+    assert result == reasons.RESULT_OUT_OF_RANGE
+    assert bench.app.supervisor.state == reasons.STATE_READY
+
+
+def test_commands_out_of_their_state_are_refused(bench: Bench) -> None:
+    """No start without a program; no new program, start or maintenance while running."""
+    assert bench.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
+    assert bench.command(0x42) == reasons.RESULT_UNKNOWN_MESSAGE
+    bench.start()
+    for kind in (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.START):
+        assert bench.command(kind, bytes([9, 0, 0, 0])) == reasons.RESULT_WRONG_STATE
+    assert bench.command(messages.MAINTENANCE) == reasons.RESULT_WRONG_STATE
+    assert not bench.app.leave
+    assert bench.command(messages.STOP) == OK
+    assert bench.command(messages.MAINTENANCE) == OK
+    assert bench.app.leave
+
+
+def test_half_a_new_program_cannot_be_started(bench: Bench) -> None:
+    """The old one is forgotten as soon as a new one begins."""
+    bench.load()
+    bench.command(messages.PROGRAM_BEGIN, struct.pack("<I", 500))
+    assert bench.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
+
+
+def test_a_reading_before_start_moves_nothing(bench: Bench) -> None:
+    """Also none that came before START may count for the first tick."""
+    bench.load()
+    bench.run(on_beat(3), 2500)
+    assert bench.board.batches == []
+    bench.command(messages.START, START_BODY)
+    records = bench.run([], bench.board.time_ms + 150)
+    assert [r[at.READING_PRESENT] for r in records] == [0]
+
+
+# Ticks.
+
+
+def test_repeated_and_reordered_readings_start_one_batch_a_tick(bench: Bench) -> None:
+    """A line that stutters must neither dose twice nor stop the therapy."""
+    bench.start()
+    stutter = [
+        (ms + delay, frame)
+        for k, (ms, frame) in enumerate(on_beat(8))
+        for delay in (0, 1, 7, 300 + 50 * k)
+    ]
+    stutter += [(ms + 500, frame) for ms, frame in on_beat(5)[::-1]]
+    records = bench.run(stutter, 7500)
+    assert [r[at.TICK] for r in records] == list(range(8))
+    assert all(r[at.STATE] == reasons.STATE_RUNNING for r in records)
+    assert [ms for ms, _, _ in bench.board.batches] == [k * TICK_MS for k in range(8)]
+    assert bench.board.overlaps == 0
+
+
+@pytest.mark.parametrize("late_ms", [50, 101, 150, 400, 700, 900])
+def test_one_late_reading_does_not_stop_the_therapy(bench: Bench, late_ms: int) -> None:
+    """Its tick runs without it; the ones after are in step again."""
+    bench.start()
+    arrivals = on_beat(8)
+    arrivals[3] = (3000 + late_ms, arrivals[3][1])
+    records = bench.run(arrivals, 7500)
+    assert all(r[at.STATE] == reasons.STATE_RUNNING for r in records)
+    assert [r[at.TICK] for r in records] == list(range(8))
+    assert bench.board.overlaps == 0
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 7)), max_size=30))
+def test_no_order_of_readings_doses_faster_or_stops_the_pump(
+    program: Program, arrivals: list[tuple[int, int]]
+) -> None:
+    """Whatever the line does to the readings, one batch a tick and never two at once."""
+    bench = Bench(program.bytes).start()
+    frames = [wire.reading(k, 300 * k, 10_000) for k in range(8)]
+    records = bench.run([(ms, frames[k]) for ms, k in arrivals], 6000)
+    assert all(r[at.FAULT_REASON] == reasons.FAULT_NONE for r in records)
+    assert bench.board.overlaps == 0
+    assert len(bench.board.batches) <= len(records) <= 7
+
+
+def test_at_the_deadline_a_tick_runs_without_its_reading(bench: Bench) -> None:
+    """The plan goes on by the model for a while; the record says that the reading was missing."""
+    bench.start()
+    records = bench.run([on_beat(1)[0]], 1500)
+    assert [r[at.READING_VERDICT] for r in records] == [
+        reasons.READING_USED,
+        reasons.READING_MISSING,
+    ]
+    assert [ms for ms, _, _ in bench.board.batches] == [0, 1100]
+
+
+def test_when_readings_stop_the_pump_falls_to_the_fallback_rate(
+    bench: Bench, program: Program
+) -> None:
+    """Silence is safe: after the program's stale ticks only the fallback is given."""
+    bench.start()
+    most = int(program.words[layout.AT_STALE_TICKS_MAX])
+    records = bench.run(on_beat(4), (4 + most + 6) * TICK_MS)
+    stale = [r for r in records if r[at.STALE_TICKS] > most]
+    assert len(stale) >= 4
+    assert {r[at.PLAN_SOURCE] for r in stale} == {reasons.PLAN_FALLBACK}
+    assert {r[at.MOVE] for r in stale} == {int(program.words[layout.AT_FALLBACK_MOVE])}
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [("estimator", MemoryError()), ("planner", OverflowError()), ("limiter", ZeroDivisionError())],
+)
+def test_an_exception_in_the_decision_stops_the_motor_and_latches_a_fault(
+    bench: Bench, where: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong stops the motor first, says so, and stays stopped."""
+    bench.start()
+    bench.run(on_beat(2), 1500)
+
+    def fail(*_: object) -> int:
+        raise error
+
+    method = {"estimator": "predict", "planner": "plan", "limiter": "limit"}[where]
+    monkeypatch.setattr(getattr(bench.app.controller, where), method, fail)
+    records = bench.run(on_beat(3), 2500)
+    monkeypatch.undo()
+    records += bench.run(on_beat(6), 5500)
+    assert bench.board.aborts[0] == 2000
+    assert [ms for ms, _, _ in bench.board.batches] == [0, 1000]
+    for record in records:
+        assert record[at.STATE] == reasons.STATE_FAULT
+        assert record[at.FAULT_REASON] == reasons.FAULT_INTERNAL
+        assert record[at.STEPS] == 0
+
+
+def test_an_exception_outside_the_decision_ends_the_loop_with_the_motor_stopped(
+    bench: Bench,
+) -> None:
+    """A sensor driver that raises must not leave a batch running behind it."""
+    bench.start()
+    bench.run(on_beat(2), 1500)
+    bench.board.sensor_error = OSError("ADC")
+    with pytest.raises(OSError, match="ADC"):
+        bench.app.run()
+    assert len(bench.board.aborts) == 1
+    assert bench.board.steps_done() < bench.board.batches[-1][1] or bench.board.time_ms > 1960
+
+
+@pytest.mark.parametrize("after_ms", [1, 300, 999])
+def test_stop_aborts_the_motor_at_once(bench: Bench, after_ms: int) -> None:
+    """Not at the next tick: steps of a batch already begun must not go on."""
+    bench.start()
+    bench.run(on_beat(1), after_ms)
+    bench.board.time_ms = after_ms
+    assert bench.command(messages.STOP) == OK
+    assert bench.board.aborts == [after_ms]
+    assert bench.app.supervisor.state == reasons.STATE_READY
+    bench.run(on_beat(5), 4000)
+    assert len(bench.board.batches) == 1
+
+
+def test_a_sensor_in_alarm_stops_the_motor_in_its_tick(bench: Bench) -> None:
+    """Door, air, occlusion, driver: latched until STOP, although the sensor calms down."""
+    bench.start()
+    bench.run(on_beat(2), 1500)
+    bench.board.flags = reasons.FLAG_AIR_IN_LINE
+    bench.run(on_beat(3), 2500)
+    bench.board.flags = 0
+    records = bench.run(on_beat(6), 5500)
+    assert bench.board.aborts[0] == 2000
+    assert {r[at.FAULT_REASON] for r in records} == {reasons.FAULT_AIR_IN_LINE}
+    assert len(bench.board.batches) == 2
+    assert bench.command(messages.STOP) == OK
+    assert bench.command(messages.START, START_BODY) == OK
+
+
+def test_a_stalled_motor_is_a_fault_in_the_next_tick(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stepper's own count is compared with what was commanded."""
+    bench.start()
+    bench.run(on_beat(1), 500)
+    monkeypatch.setattr(FakeBoard, "steps_done", lambda board: 17)
+    records = bench.run(on_beat(2), 1500)
+    assert records[0][at.FAULT_REASON] == reasons.FAULT_STEPS_MISMATCH
+
+
+def test_a_therapy_can_be_stopped_and_started_again(bench: Bench) -> None:
+    """Steps cut off by STOP must not read as lost ones in the next therapy."""
+    bench.start()
+    bench.run(on_beat(2), 1500)
+    bench.command(messages.STOP)
+    bench.board.time_ms = 1700
+    bench.command(messages.START, START_BODY)
+    later = [(1700 + ms, frame) for ms, frame in on_beat(3)]
+    records = bench.run(later, 4000)
+    assert [r[at.TICK] for r in records] == [0, 1, 2]
+    assert all(r[at.STATE] == reasons.STATE_RUNNING for r in records)
+
+
+# The watchdog.
+
+
+def test_only_completed_ticks_grant_credit_while_the_motor_may_run(bench: Bench) -> None:
+    """Bytes, commands and idle passes must not keep a pump alive whose ticks have stopped."""
+    bench.start()
+    bench.board.grants.clear()
+    records = bench.run(on_beat(3), 2500)
+    granted = bench.board.grants[:]
+    assert granted == [2 * TICK_MS + limits.FEED_INTERVAL_MS] * len(records)
+    for _ in range(50):
+        bench.send(wire.frame(messages.HELLO) + wire.frame(0x42) + b"\1\2\0")
+    assert bench.board.grants == granted
+
+
+def test_the_credit_lasts_until_the_next_tick_is_overdue(bench: Bench) -> None:
+    """At the therapy's own clock a tick takes minutes: longer than the watchdog waits."""
+    bench.start(factor=1)
+    deadline_ms = 300_000 // limits.LATE_DIVISOR
+    assert bench.board.grants[-1] > deadline_ms + limits.FEED_INTERVAL_MS
+    assert bench.board.watchdog_starts == 1
+    bench.send(wire.reading(0, 0, 10_000))
+    assert bench.board.grants[-1] > 300_000 + deadline_ms + limits.FEED_INTERVAL_MS
+
+
+def test_before_a_therapy_every_pass_of_the_loop_grants_credit(bench: Bench) -> None:
+    """The motor is off: a live loop is all that there is to guard."""
+    bench.send(b"")
+    bench.send(b"\xff")
+    assert bench.board.grants == [limits.WATCHDOG_MS] * 2
+
+
+# Noise.
+
+SEALED = st.builds(
+    wire.frame,
+    st.integers(0, 255),
+    st.binary(max_size=40),
+    st.integers(0, 65_535),
+    st.sampled_from([0, 1, 1, 1, 2]),
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.one_of(st.binary(max_size=60), SEALED), max_size=12))
+def test_byte_soup_never_raises_and_never_starts_the_motor(
+    program: Program, soup: list[bytes]
+) -> None:
+    """Noise and well-sealed nonsense alike, on a pump that is ready to run."""
+    bench = Bench(program.bytes)
+    bench.app.intake.words = None
+    for piece in soup:
+        bench.send(piece)
+        bench.board.time_ms += 400
+    assert bench.board.batches == []
+    assert bench.app.supervisor.state == reasons.STATE_IDLE
+
+
+@settings(max_examples=60)
+@given(st.lists(st.one_of(st.binary(max_size=60), SEALED), max_size=12))
+def test_byte_soup_never_starts_a_loaded_pump_but_by_a_true_start(
+    program: Program, soup: list[bytes]
+) -> None:
+    """Only a sealed START of this protocol with a factor in range may."""
+    bench = Bench(program.bytes).load()
+    for piece in soup:
+        bench.send(piece)
+        bench.board.time_ms += 400
+    begun = [
+        f
+        for f in soup
+        if f.endswith(b"\0") and wire.uncobs(f[:-1])[:2] == bytes([messages.START, 1])
+    ]
+    if not begun:
+        assert bench.board.batches == []
+        assert bench.app.supervisor.state == reasons.STATE_READY
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 3000), st.one_of(st.binary(max_size=60), SEALED))))
+def test_byte_soup_while_running_keeps_every_tick_and_limit(
+    program: Program, soup: list[tuple[int, bytes]]
+) -> None:
+    """Ticks go on, one batch each, within the rate; only STOP may end them."""
+    bench = Bench(program.bytes).start()
+    bench.run(soup + on_beat(4), 4000)
+    assert bench.app.supervisor.state in (reasons.STATE_RUNNING, reasons.STATE_READY)
+    assert bench.board.overlaps == 0
+    most = int(program.words[layout.AT_STEPS_TICK_MAX])
+    assert all(steps <= most for _, steps, _ in bench.board.batches)
+    if bench.app.supervisor.state == reasons.STATE_RUNNING:
+        assert len(bench.board.batches) >= 3
