@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def execute(
     The log is written as the run goes, so that a run which ends early still has
     all that happened.  Raises MesorError when the run cannot be made.
     """
-    scenario = order.scenario
+    scenario = order.scenario.model_copy(update={"seed": order.seed})
+    order = replace(order, scenario=scenario)
     if program is None:
         say("Compiling and certifying the program")
         program = program_of(scenario)

@@ -7,6 +7,8 @@ truth; `steps_done` reads them off the state machine's own counter.
 Nothing allocates after construction.  Counts are microsteps, times us.
 """
 
+# ruff: noqa: F821 - the PIO assembler's own names
+
 import machine
 import rp2
 
@@ -208,7 +210,10 @@ class Stepper:
         return self._running
 
     def steps_done(self) -> int:
-        """Return the edges made since the call before, of a running batch too."""
+        """Return the edges made since the call before, of a running batch too.
+
+        Reading a running batch holds it for some 25 us.
+        """
         if self.busy():
             _halt()
             self._made = self._count - _remaining()

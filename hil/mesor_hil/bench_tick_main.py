@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Runs on the board in place of main.py: times every stage of some ticks, and prints it."""
+
+import time
+from array import array
+
+from pump.app import App
+from pump.board.pico import PicoBoard
+from pump.core.controller import Controller
+from pump.core.supervisor import EVENT_PROGRAM, EVENT_START
+from pump.spec import messages
+from pump.spec import record as at
+
+_TICKS = 24
+_READING_BYTES = 26  # of a READING frame on the wire
+
+
+def stopwatch(name, work, *arguments):
+    """Run `work`, print what it took, and return its result."""
+    began_us = time.ticks_us()
+    result = work(*arguments)
+    print(name, time.ticks_diff(time.ticks_us(), began_us))
+    return result
+
+
+def push_reading(app):
+    """Frame the bytes of one reading, as they would come in."""
+    for _ in range(_READING_BYTES):
+        app._reader.push(65)
+
+
+def main():
+    """Time the ticks."""
+    time.sleep_ms(50)
+    app = App(PicoBoard())
+    with open("program.bin", "rb") as stream:
+        words = array("i", stream.read())
+    app.supervisor.happen(EVENT_PROGRAM)
+    app.supervisor.happen(EVENT_START)
+    app.controller = controller = Controller(words, app.supervisor)
+    record = controller.record
+    for tick in range(_TICKS):
+        stopwatch("deframe", push_reading, app)
+        record[at.TICK] = tick
+        record[at.ELAPSED_TICKS] = record[at.READING_PRESENT] = 1
+        record[at.SAMPLE_INDEX] = tick
+        record[at.READING_TIME_S] = 300 * tick
+        record[at.CONC_UG_L] = 800 * tick
+        record[at.QUALITY] = 100
+        stopwatch("inputs", app.board.read_inputs, record)
+        record[at.BOARD_FLAGS] = record[at.PRESSURE_RAW] = 0
+        record[at.RESERVOIR_RAW] = record[at.BATTERY_RAW] = 60000
+        record[at.STEPS_DONE] = controller._steps
+        stopwatch("supervise", controller._supervise)
+        stopwatch("estimate", controller._estimate)
+        move = stopwatch("plan", controller._plan)
+        print("solve", controller.planner.solver.solve_us)
+        steps = stopwatch("limit", controller.limiter.limit, move)
+        controller._move, controller._steps = move, steps
+        stopwatch("report", controller._report, move, steps, True)
+        stopwatch("stepper", app.board.start_steps, steps, 900_000)
+        count = stopwatch("copy", app._copy_record)
+        stopwatch("frame", app._writer.finish, messages.TELEMETRY, 1, tick, count)
+        app.board.abort_steps()
+    print("END")
+
+
+main()

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The command line: `mesor`.  Commands of the bench join through entry points.
+
+Exit status 0 good, 1 a verdict failed, 2 could not run, with one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from mesor.errors import MesorError
+from mesor.flash import flash as flash_board
+from mesor.image import ensure_image
+from mesor.record.replay import replay as replay_run
+from mesor.report.page import write_report
+
+EXIT_FAILED = 1
+EXIT_COULD_NOT_RUN = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="mesor",
+    help="Closed-loop infusion pump, and its bench.  Research software, not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _print_version(asked: bool) -> None:
+    """Print the version and leave."""
+    if asked:
+        typer.echo(f"mesor {version('mesor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+@app.command()
+def replay(
+    run: Annotated[Path, typer.Argument(help="A run's folder or its run.mcap.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Re-execute every tick of a run from its log, and name the first difference."""
+    with Console(stderr=True).status("Re-executing"):
+        outcome = replay_run(run)
+    if as_json:
+        typer.echo(json.dumps(asdict(outcome)))
+    elif outcome.identical:
+        typer.echo(f"identical: {outcome.ticks} ticks")
+    else:
+        typer.echo(f"different: {outcome.first_difference}")
+    if not outcome.identical:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+    """Write a run's report.html again."""
+    typer.echo(f"Report: {write_report(run)}")
+
+
+@app.command()
+def image() -> None:
+    """Get or build the MicroPython image for the RP2040."""
+    found = ensure_image(progress=lambda text: typer.echo(text, err=True))
+    typer.echo(f"{found.path}\nMicroPython {found.version}, {found.origin}\nsha256 {found.sha256}")
+
+
+@app.command()
+def flash(
+    port: Annotated[str, typer.Option(help="Serial device of the Pico.")] = "/dev/ttyACM0",
+) -> None:
+    """Put the firmware on a Pico that runs MicroPython."""
+    flash_board(port, lambda text: typer.echo(text, err=True))
+
+
+def main() -> None:
+    """Run the command line; errors that Mesor expects become one sentence and status 2."""
+    for point in entry_points(group="mesor.commands"):
+        point.load()(app)
+    try:
+        status = app(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except MesorError as error:
+        _leave(str(error), EXIT_COULD_NOT_RUN)
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        sys.exit(EXIT_COULD_NOT_RUN)
+    except click.ClickException as error:
+        _leave(error.format_message(), EXIT_COULD_NOT_RUN)
+    except (KeyboardInterrupt, click.Abort):
+        _leave("Interrupted; what was logged so far is kept.", EXIT_INTERRUPTED)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        _leave(f"{name}{error.strerror or error}.", EXIT_COULD_NOT_RUN)
+
+
+def _leave(sentence: str, status: int) -> None:
+    """Say one sentence on stderr and exit."""
+    typer.echo(f"mesor: {sentence}", err=True)
+    sys.exit(status)

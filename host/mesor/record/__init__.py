@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The run log, and its re-execution."""

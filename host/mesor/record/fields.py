@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""Names of the tick record's words, taken from the firmware's own specification."""
+
+from __future__ import annotations
+
+from pump.spec import record
+
+ESTIMATE_WORDS = 4
+
+
+def field_names(horizon: int) -> list[str]:
+    """Return one name for each word of a record, in order."""
+    names = [f"word_{index}" for index in range(record.word_count(horizon))]
+    for name, index in vars(record).items():
+        if name.isupper() and isinstance(index, int) and name not in ("INPUT_WORDS", "PLAN"):
+            if index < record.PLAN:
+                names[index] = name.lower()
+    for index in range(ESTIMATE_WORDS):
+        names[record.ESTIMATE + index] = f"estimate_{index}"
+    for index in range(horizon):
+        names[record.PLAN + index] = f"plan_{index}"
+    return names
