@@ -62,10 +62,11 @@ class App:
         if count:
             self._received_us = board.now_us()
         while count:
-            for i in range(count):
-                length = self._reader.push(self._received[i])
-                if length:
-                    self._handle(length)
+            at_byte = 0
+            while at_byte < count:
+                at_byte = self._reader.feed(self._received, at_byte, count)
+                if self._reader.length:
+                    self._handle(self._reader.length)
             count = board.read(self._received)
         if self._schedule is None:
             # The motor is off: a pass of this loop is all there is to complete.
@@ -198,6 +199,8 @@ class App:
             return reasons.RESULT_OUT_OF_RANGE
         self.controller = Controller(words, self.supervisor)
         self.controller.planner.solver.now_us = self.board.now_us
+        # Steps that an aborted batch still made belong to the therapy before.
+        self.board.read_inputs(self.controller.record)
         self._schedule = Schedule(tick_ms, self.board.now_ms())
         self._tick = -1
         self._has_reading = False

@@ -12,7 +12,6 @@ from pump.spec import messages
 from pump.spec import record as at
 
 _TICKS = 24
-_READING_BYTES = 26  # of a READING frame on the wire
 
 
 def stopwatch(name, work, *arguments):
@@ -23,10 +22,9 @@ def stopwatch(name, work, *arguments):
     return result
 
 
-def push_reading(app):
-    """Frame the bytes of one reading, as they would come in."""
-    for _ in range(_READING_BYTES):
-        app._reader.push(65)
+def feed_reading(app, coded):
+    """Take the bytes of one reading, as they would come in."""
+    app._reader.feed(coded, 0, len(coded))
 
 
 def main():
@@ -39,8 +37,10 @@ def main():
     app.supervisor.happen(EVENT_START)
     app.controller = controller = Controller(words, app.supervisor)
     record = controller.record
+    count = app._writer.finish(messages.READING, messages.PROTOCOL_VERSION, 1, 16)
+    coded = bytes(app._writer.coded[:count])
     for tick in range(_TICKS):
-        stopwatch("deframe", push_reading, app)
+        stopwatch("deframe", feed_reading, app, coded)
         record[at.TICK] = tick
         record[at.ELAPSED_TICKS] = record[at.READING_PRESENT] = 1
         record[at.SAMPLE_INDEX] = tick

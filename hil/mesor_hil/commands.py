@@ -65,7 +65,7 @@ def run(
             bar.update(task, completed=tick, total=ticks, level=f"{conc_mg_l:5.1f} mg/L")
 
         order = Order(loaded, target, used_seed, folder)
-        summary = execute(order, lambda text: bar.console.print(text), progress)
+        summary = execute(order, bar.console.print, progress)
     if as_json:
         _print_json(summary)
     else:

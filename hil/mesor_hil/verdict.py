@@ -66,7 +66,8 @@ def summarise(
     performance = _performance(scenario, trace)
     checks = _checks(scenario, facts, trace, records, performance, replayed)
     volume = scenario.pump.mechanics().volume_ml
-    answer_us = np.array([step.answer_s * 1e6 for step in trace.steps])
+    answer_us = np.array([step.answer_s for step in trace.steps if step.reading is not None]) * 1e6
+    heap = records[records[:, at.HEAP_FREE] > 0, at.HEAP_FREE]
     return {
         "scenario": scenario.name,
         "target": facts.target,
@@ -91,10 +92,7 @@ def summarise(
             "solve_us_max": int(records[:, at.SOLVE_US].max()),
         },
         "tick_us": {"median": float(np.median(answer_us)), "max": float(answer_us.max())},
-        "heap_free_bytes": {
-            "first": int(records[0, at.HEAP_FREE]),
-            "last": int(records[-1, at.HEAP_FREE]),
-        },
+        "heap_free_bytes": {"first": int(heap[0]), "last": int(heap[-1])} if len(heap) else None,
         "alarms": _alarms(scenario, records),
         "replay": {"identical": replayed.identical, "ticks": replayed.ticks},
         "certificate": _certificate(program),
@@ -138,9 +136,7 @@ def _checks(
     return checks
 
 
-def _chip_checks(
-    scenario: Scenario, trace: Trace, records: npt.NDArray[np.int32]
-) -> list[Check]:
+def _chip_checks(scenario: Scenario, trace: Trace, records: npt.NDArray[np.int32]) -> list[Check]:
     """Return the checks of time and memory."""
     limits = scenario.checks
     answered = [step.answer_s * 1e3 for step in trace.steps if step.reading is not None]
@@ -170,7 +166,8 @@ def _alarms(scenario: Scenario, records: npt.NDArray[np.int32]) -> list[dict[str
         if fault not in (before, reasons.FAULT_NONE):
             time_s = int(record[at.TICK]) * scenario.therapy.tick_s
             name = next(
-                key for key, value in vars(reasons).items()
+                key
+                for key, value in vars(reasons).items()
                 if key.startswith("FAULT_") and value == fault
             )
             alarms.append({"t_s": time_s, "id": name.lower(), "priority": "high"})

@@ -11,9 +11,8 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -26,11 +25,13 @@ from mesor.report.page import write_report
 EXIT_FAILED = 1
 EXIT_COULD_NOT_RUN = 2
 EXIT_INTERRUPTED = 130
+# Typer brings its own click in some versions; its public BadParameter tells which.
+USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="mesor",
     help="Closed-loop infusion pump, and its bench.  Research software, not a medical device.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -45,12 +46,17 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """Take the options that come before a command."""
+    """Take the options that come before a command; without one, show the help."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -101,12 +107,9 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
     except MesorError as error:
         _leave(str(error), EXIT_COULD_NOT_RUN)
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        sys.exit(EXIT_COULD_NOT_RUN)
-    except click.ClickException as error:
+    except USAGE_ERROR as error:
         _leave(error.format_message(), EXIT_COULD_NOT_RUN)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _leave("Interrupted; what was logged so far is kept.", EXIT_INTERRUPTED)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""

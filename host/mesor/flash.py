@@ -52,7 +52,9 @@ def _mpremote(port: str, *arguments: str) -> None:
     """Run one mpremote command."""
     command = [sys.executable, "-m", "mpremote", "connect", port, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise LinkError(f"mpremote did not finish in {_TIMEOUT_S} s on {port}.") from error
     if done.returncode:

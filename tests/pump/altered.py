@@ -36,7 +36,7 @@ class _Loader(importlib.abc.Finder, importlib.abc.Loader):
         self, fullname: str, path: object = None, target: object = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return the spec of a module below this root, and nothing else."""
-        if fullname.split(".")[0] != self.root:
+        if fullname.split(".", maxsplit=1)[0] != self.root:
             return None
         is_package = (SOURCE / "/".join(fullname.split(".")[1:])).is_dir()
         return importlib.machinery.ModuleSpec(fullname, self, is_package=is_package)
@@ -56,9 +56,7 @@ class _Loader(importlib.abc.Finder, importlib.abc.Loader):
 
 
 @contextmanager
-def altered_pump(
-    transform: Transform, **names: object
-) -> Iterator[Callable[[str], ModuleType]]:
+def altered_pump(transform: Transform, **names: object) -> Iterator[Callable[[str], ModuleType]]:
     """Yield an importer of the altered copy: `importer("core.controller")`.
 
     `names` are put into every module's globals before it runs.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from array import array
 
 import pytest
+
 from mesor.program import (
     ControlModel,
     Problem,

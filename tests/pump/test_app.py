@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mesor.program import Program
 from pump.app import App
 from pump.spec import limits, messages, reasons

@@ -12,7 +12,7 @@ class UsbSerial:
 
     def __init__(self):
         micropython.kbd_intr(-1)  # 0x03 is data here, not an interrupt
-        self._input = sys.stdin.buffer
+        self._readinto = sys.stdin.buffer.readinto
         self._output = sys.stdout.buffer
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
@@ -23,17 +23,21 @@ class UsbSerial:
         for _ in self._poll.ipoll(timeout_ms):
             pass
 
+    @micropython.native
     def read(self, buffer) -> int:
-        """Fill `buffer` with what has arrived; return how many bytes that is."""
+        """Fill `buffer` with what has arrived; return how many bytes that is.
+
+        Byte by byte: MicroPython's stdin can only wait for as many as it is asked for.
+        """
+        byte, readinto, ipoll = self._byte, self._readinto, self._poll.ipoll
+        size = len(buffer)
         count = 0
-        byte = self._byte
-        while count < len(buffer):
-            ready = False
-            for _ in self._poll.ipoll(0):
-                ready = True
-            if not ready:
+        while count < size:
+            for _ in ipoll(0):
                 break
-            self._input.readinto(byte)
+            else:
+                return count
+            readinto(byte)
             buffer[count] = byte[0]
             count += 1
         return count

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Integer Kalman filter with an input disturbance: what the patient holds, and what the model misses.
+"""Integer Kalman filter with an input disturbance: what is there, and what the model misses.
 
 The last state is a constant extra infusion, in units of the move.  Once it has
 settled, predictions meet readings without offset, whatever the clearance is

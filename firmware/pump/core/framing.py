@@ -110,15 +110,31 @@ def decode(source: ptr8, count: int, out: ptr8, room: int) -> int:
     return at
 
 
+@micropython.viper
+def _find_zero(source: ptr8, at: int, count: int) -> int:
+    """Return where the first zero byte of source[at:count] is, or count."""
+    while at < count and source[at] != 0:
+        at += 1
+    return at
+
+
+@micropython.viper
+def _append(source: ptr8, at: int, end: int, out: ptr8, out_at: int):
+    """Copy source[at:end] to `out`."""
+    for i in range(end - at):
+        out[out_at + i] = source[at + i]
+
+
 class FrameReader:
     """Cuts a byte stream into checked frames; anything else is dropped and counted.
 
-    After `push` returns a length, `frame[:length]` holds type, version, sequence
+    After `feed` has set `length`, `frame[:length]` holds type, version, sequence
     and body until the next call.
     """
 
     def __init__(self, frame_bytes_max: int):
         self.frame = bytearray(frame_bytes_max)
+        self.length = 0
         self.dropped = 0
         self._room = frame_bytes_max
         self._coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
@@ -126,15 +142,25 @@ class FrameReader:
         self._overrun = False
         self._check = bytearray(4)
 
-    def push(self, byte: int) -> int:
-        """Take one byte; return the length of a frame that it completes, else 0."""
-        if byte:
-            if self._count < len(self._coded):
-                self._coded[self._count] = byte
-                self._count += 1
-            else:
-                self._overrun = True
-            return 0
+    def feed(self, source, at: int, count: int) -> int:
+        """Take source[at:count] up to the end of a frame; return where the next call goes on.
+
+        `length` is then that of the frame which this completed, or 0.
+        """
+        end = _find_zero(source, at, count)
+        if self._count + end - at <= len(self._coded):
+            _append(source, at, end, self._coded, self._count)
+            self._count += end - at
+        else:
+            self._overrun = True
+        if end == count:
+            self.length = 0
+            return count
+        self.length = self._finish()
+        return end + 1
+
+    def _finish(self) -> int:
+        """Return the length of the frame that has been collected; 0 for a damaged one."""
         count = self._count
         overrun = self._overrun
         self._count = 0

@@ -14,10 +14,9 @@ from importlib.metadata import version
 
 from mesor.firmware import build_firmware, firmware_id
 from mesor.image import ensure_image
+from mesor_hil.targets import healthy
 from mesor_hil.targets.virtual_pico import VirtualPico
 from pump.board import pins
-
-_HEALTHY_V = {0: 0.6, 1: 3.0, 2: 2.6}  # ADC0 line pressure, ADC1 reservoir, ADC2 battery
 
 
 class EmulatorTarget:
@@ -43,9 +42,9 @@ class EmulatorTarget:
 
     def _make_healthy(self) -> None:
         """Close the door and put every sensor where all is well."""
-        for pin in (pins.DOOR, pins.AIR, pins.OCCLUSION, pins.DRIVER_FAULT):
+        for pin in healthy.CLOSED_SWITCHES:
             self.board.drive(pin, False)
-        for channel, volts in _HEALTHY_V.items():
+        for channel, volts in healthy.VOLTS.items():
             self.board.set_adc(channel, volts)
 
     @property

@@ -10,12 +10,12 @@ from __future__ import annotations
 import platform
 from array import array
 
+from mesor_hil.targets import healthy
 from pump.app import App
 from pump.spec import limits
 from pump.spec import record as at
 
 _US_WRAP = 1 << 30
-_ADC_HEALTHY = {at.PRESSURE_RAW: 12_000, at.RESERVOIR_RAW: 60_000, at.BATTERY_RAW: 50_000}
 
 
 class TwinBoard:
@@ -26,11 +26,11 @@ class TwinBoard:
         self.inbox = bytearray()
         self.outbox = bytearray()
         self.flags = 0
-        self.adc = dict(_ADC_HEALTHY)
+        self.adc = dict(healthy.RAW)
         self.feed_credit_ms = 0
         self._edges_before = 0  # of the batches that are over
         self._batch = (0, 0, 0)  # start_us, window_us, step_count
-        self._reported = 0
+        self._reported = 0  # edges that the App has been told of
 
     def now_ms(self) -> int:
         """Return wrapping device milliseconds."""
@@ -59,12 +59,10 @@ class TwinBoard:
         """Start a batch of evenly spaced steps, as the PIO does."""
         self._edges_before += self._batch_edges()
         self._batch = (self.time_us, window_us, step_count)
-        self._reported = 0
 
     def abort_steps(self) -> None:
         """Stop the motor at once."""
         self._edges_before += self._batch_edges()
-        self._reported = self._batch_edges()
         self._batch = (self.time_us, 0, 0)
 
     def edges(self) -> int:
@@ -83,7 +81,9 @@ class TwinBoard:
         record[at.BOARD_FLAGS] = self.flags
         for word, value in self.adc.items():
             record[word] = value
-        record[at.STEPS_DONE] = self._batch_edges() or self._reported
+        edges = self.edges()
+        record[at.STEPS_DONE] = edges - self._reported
+        self._reported = edges
 
     def note_tick(self, record: array[int], received_us: int) -> None:
         """Write what the tick cost: nothing, here."""

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from littlefs import LittleFS, UserContext
-from rp2040py.device.load_flash import load_uf2
+from littlefs.errors import LittleFSError
 
 from mesor.errors import ImageError, LinkError
 from mesor_hil.targets.rp2040_internals import (
@@ -85,7 +85,7 @@ def filesystem_image(files: Mapping[str, bytes]) -> bytes:
                 filesystem.makedirs(folder, exist_ok=True)
             with filesystem.open(name, "wb") as stream:
                 stream.write(content)
-    except OSError as failure:
+    except (OSError, LittleFSError) as failure:
         size = sum(map(len, files.values()))
         raise ImageError(
             f"{len(files)} files of {size} bytes do not fit into the board's file system of "
@@ -132,10 +132,7 @@ class VirtualPico:
                 )
             memory[:FLASH_SIZE] = flash
             return
-        try:
-            load_uf2(image, self._machine.mcu)
-        except (OSError, ValueError) as failure:
-            raise ImageError(f"cannot load the MicroPython image {image}: {failure}") from failure
+        self._machine.load_image(image)
         if files is not None:
             partition = filesystem_image(files)
             memory[FILESYSTEM_OFFSET : FILESYSTEM_OFFSET + len(partition)] = partition

@@ -52,7 +52,8 @@ class FrameCoder:
 
     def decode(self, received: bytes) -> Iterator[Frame]:
         """Yield the frames that `received` completes."""
-        for byte in received:
-            length = self._reader.push(byte)
-            if length:
-                yield Frame.of(bytes(self._reader.frame[:length]))
+        at = 0
+        while at < len(received):
+            at = self._reader.feed(received, at, len(received))
+            if self._reader.length:
+                yield Frame.of(bytes(self._reader.frame[: self._reader.length]))

@@ -9,6 +9,7 @@ the same run gives the same bytes.  Attachments: program.bin and scenario.toml.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,9 +36,9 @@ _FRAME_SCHEMA = {
 }
 _TRUTH_SCHEMA = {
     "type": "object",
-    "properties": {
-        name: _NUMBER for name in ("time_s", "conc_mg_l", "rate_mg_h", "dose_mg", "reading_mg_l")
-    },
+    "properties": dict.fromkeys(
+        ("time_s", "conc_mg_l", "rate_mg_h", "dose_mg", "reading_mg_l"), _NUMBER
+    ),
 }
 _PINS_SCHEMA = {"type": "object", "properties": {"edges_total": _NUMBER, "edges": _NUMBER}}
 _TELEMETRY_SCHEMA = {"type": "object", "additionalProperties": _NUMBER}
@@ -48,7 +49,8 @@ _TOPICS: dict[str, dict[str, Any]] = {
     "/truth": _TRUTH_SCHEMA,
     "/pins": _PINS_SCHEMA,
 }
-_CHUNK_BYTES = 64 * 1024  # what a crash may cost
+_BROKEN = (McapError, EOFError, ValueError, KeyError, OSError, struct.error)
+_CHUNK_BYTES = 16 * 1024  # what a crash may cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ class RunLog:
 
     def frame(self, direction: Direction, time_ns: int, content: bytes) -> None:
         """Add one frame (header and body); telemetry is decoded beside it, for plotting."""
-        self._add(f"/frames/{direction}", time_ns, {"kind": content[0], "content_hex": content.hex()})
+        self._add(
+            f"/frames/{direction}", time_ns, {"kind": content[0], "content_hex": content.hex()}
+        )
         if content[0] == messages.TELEMETRY:
             record = np.frombuffer(content[messages.HEADER_BYTES :], dtype="<i4")
             names = field_names(len(record) - at.PLAN)
@@ -171,7 +175,7 @@ def read_log(path: Path) -> RunRecord:
                 if topic.startswith("/frames/"):
                     direction: Direction = "to_pump" if topic.endswith("to_pump") else "from_pump"
                     frames.append((time_ns, direction, bytes.fromhex(content["content_hex"])))
-        except (McapError, EOFError, ValueError, KeyError):
+        except _BROKEN:
             truncated = True
     attachments, notes = _extras(log)
     if not frames and not attachments:
@@ -205,7 +209,7 @@ def _extras(log: Path) -> tuple[dict[str, bytes], dict[str, str]]:
                 attachments[attachment.name] = attachment.data
             for metadata in reader.iter_metadata():
                 notes.update(metadata.metadata)
-        except (McapError, EOFError, ValueError, OSError):
+        except _BROKEN:
             return _extras_in_order(log)
     return attachments, notes
 
@@ -224,6 +228,6 @@ def _extras_in_order(log: Path) -> tuple[dict[str, bytes], dict[str, str]]:
                 else:
                     for metadata in reader.iter_metadata():
                         notes.update(metadata.metadata)
-            except (McapError, EOFError, ValueError):
+            except _BROKEN:
                 continue
     return attachments, notes

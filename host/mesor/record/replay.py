@@ -37,7 +37,7 @@ class Replay:
 
 
 def replay(path: Path) -> Replay:
-    """Re-execute every tick of a run's folder or log; raise RecordError where that is impossible."""
+    """Re-execute every tick of a run's folder or log; raise RecordError where it cannot be."""
     run = read_log(path)
     if "program.bin" not in run.attachments:
         raise RecordError(f"{path} holds no program; a log without it cannot be re-executed.")
@@ -71,7 +71,9 @@ def _controller(content: bytes) -> Controller:
     words = array("i", content)
     result = program.check(words)
     if result != reasons.RESULT_OK:
-        raise RecordError(f"The log's program is refused with result {result}; the log is damaged.")
+        raise RecordError(
+            f"The log's program is refused with result {result}; the log is damaged."
+        )
     supervisor = Supervisor()
     supervisor.happen(EVENT_PROGRAM)
     supervisor.happen(EVENT_START)

@@ -41,11 +41,14 @@ def _figures(summary: dict[str, Any]) -> str:
     volume, solver, tick = summary["volume"], summary["solver"], summary["tick_us"]
     performance, replayed = summary["performance"], summary["replay"]
     settled = performance["settling_time_s"]
-    settling = "never in the window" if settled is None else f"in the window at {settled / 60:g} min"
+    settling = (
+        "never in the window" if settled is None else f"in the window at {settled / 60:g} min"
+    )
     where = "at the STEP pin" if volume["counted_at_pin"] else "by the pump"
     same = "identical" if replayed["identical"] else "DIFFERENT"
     return (
-        f"{settling}, overshoot {performance['overshoot']:.1f} %, MDPE {performance['mdpe']:+.2f} %\n"
+        f"{settling}, overshoot {performance['overshoot']:.1f} %, "
+        f"MDPE {performance['mdpe']:+.2f} %\n"
         f"delivered {volume['delivered_ml']:.3f} mL counted {where}\n"
         f"solver {solver['iterations_median']:g} iterations (max {solver['iterations_max']}), "
         f"{solver['solve_us_mean'] / 1e3:.2f} ms mean; tick {tick['median'] / 1e3:.2f} ms median, "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""report.html: verdict and plots of one run, from its folder alone, in one file that needs no net."""
+"""report.html: verdict and plots of one run, from its folder alone; it needs no net."""
 
 from __future__ import annotations
 
@@ -132,7 +132,9 @@ def _add_levels(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> No
     low = target + words[layout.AT_BAND_LOW] / one * unit_mg_l
     high = target + words[layout.AT_BAND_HIGH] / one * unit_mg_l
     estimate = run.telemetry[:, at.ESTIMATE] / (1 << int(words[layout.AT_ESTIMATE_BITS]))
-    figure.add_hrect(y0=low, y1=high, fillcolor="#e7f3ec", line_width=0, layer="below", row=1, col=1)
+    figure.add_hrect(
+        y0=low, y1=high, fillcolor="#e7f3ec", line_width=0, layer="below", row=1, col=1
+    )
     figure.add_hline(y=target, line_dash="dot", line_color="#14733f", row=1, col=1)
     readings = [point.reading_mg_l for point in run.truth]
     dots = {"color": _COLOURS["reading"], "size": 4}

@@ -7,6 +7,7 @@ import random
 from array import array
 
 import pytest
+
 from pump.core.controller import Controller
 from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, Supervisor
 from pump.spec import program as layout

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.linalg import expm
+
 from mesor.program import Problem
 from pump.core.estimator import Estimator
 from pump.spec import program as layout
-from scipy.linalg import expm
 
 Floats = npt.NDArray[np.float64]
 ESTIMATE_ONE = float(1 << 20)

@@ -9,6 +9,7 @@ import zlib
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from pump.core import framing
 from pump.spec import messages
 
@@ -50,11 +51,24 @@ def read(stream: bytes, reader: framing.FrameReader | None = None) -> list[bytes
     """Return the frames that a reader cuts from `stream`."""
     reader = reader or framing.FrameReader(MAX)
     found = []
-    for byte in stream:
-        length = reader.push(byte)
-        if length:
-            found.append(bytes(reader.frame[:length]))
+    at = 0
+    while at < len(stream):
+        at = reader.feed(stream, at, len(stream))
+        if reader.length:
+            found.append(bytes(reader.frame[: reader.length]))
     return found
+
+
+def test_cutting_a_stream_anywhere_reads_the_same_frames() -> None:
+    """USB cuts where it likes; a frame must not depend on where."""
+    stream = b"".join(
+        wire.frame(kind, number, bytes(number)) for number, kind in enumerate(b"abc")
+    )
+    whole = read(stream)
+    assert len(whole) == 3
+    for cut in range(len(stream) + 1):
+        reader = framing.FrameReader(MAX)
+        assert read(stream[:cut], reader) + read(stream[cut:], reader) == whole
 
 
 def plain_of(coded_frame: bytes) -> bytes:
@@ -104,7 +118,9 @@ def test_a_block_of_254_without_its_trailing_one_is_decoded_too() -> None:
     assert decoded(b"\xff" + run) == run
 
 
-@pytest.mark.parametrize("coded", [b"", b"\x00", b"\x02", b"\x03\x01", b"\x03\x01\x00", b"\xff\x01"])
+@pytest.mark.parametrize(
+    "coded", [b"", b"\x00", b"\x02", b"\x03\x01", b"\x03\x01\x00", b"\xff\x01"]
+)
 def test_what_no_encoder_writes_is_refused(coded: bytes) -> None:
     """A block past the end would read stale bytes as new ones."""
     assert decoded(coded) is None
@@ -119,7 +135,9 @@ def test_decoding_never_writes_beyond_its_room(coded: bytes, room: int) -> None:
     assert out[room:] == b"\xa5" * (100 - room)
 
 
-@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 65535), st.binary(max_size=MAX - 8))
+@given(
+    st.integers(0, 255), st.integers(0, 255), st.integers(0, 65535), st.binary(max_size=MAX - 8)
+)
 @example(1, 1, 0, b"\xff" * (MAX - 8))
 @example(1, 1, 65535, bytes(MAX - 8))
 def test_what_the_writer_seals_the_host_and_the_reader_read(

@@ -11,6 +11,7 @@ from array import array
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mesor.program import Program
 from pump.core import intake
 from pump.core import program as program_check

@@ -14,6 +14,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pump.core.limiter import Limiter
 from pump.spec import program as layout
 from pump.spec import reasons

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is planned when the solver answers, when it does not, and when there is nothing to go by."""
+"""What is planned when the solver answers, when it does not, and with nothing to go by."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from array import array
 
 import numpy as np
 import pytest
+
 from pump.core.planner import Planner
 from pump.spec import program as layout
 from pump.spec import reasons

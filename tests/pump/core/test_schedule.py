@@ -7,11 +7,13 @@ plain arithmetic on unwrapped times.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pump.core.schedule import Schedule, elapsed_ms
 from pump.spec import limits
 
@@ -102,7 +104,7 @@ def test_the_motor_is_quiet_before_the_next_tick_whatever_arrives(
 ) -> None:
     """A batch still running when the next begins would read as a lost step and stop the pump."""
     ticks = beat(readings_ms, 8000, start_ms)
-    for (ms, _, window_ms), (next_ms, _, _) in zip(ticks, ticks[1:], strict=False):
+    for (ms, _, window_ms), (next_ms, _, _) in itertools.pairwise(ticks):
         assert 0 < window_ms <= next_ms - ms
 
 

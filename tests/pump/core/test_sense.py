@@ -10,6 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from pump.core.sense import Sense
 from pump.spec import program as layout
 from pump.spec import reasons

@@ -8,6 +8,7 @@ from array import array
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from mesor.program import Problem, Program
 from mesor.program.exact import ExactSolver, Warm
 from mesor.program.reference import ReferenceSolver

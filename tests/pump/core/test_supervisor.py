@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pump.core import supervisor
 from pump.core.supervisor import Supervisor, board_fault
 from pump.spec import program as layout

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""The command line as a person meets it: exit status, one sentence, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mesor import cli
+
+Output = tuple[int, str, str]
+
+
+@pytest.fixture
+def mesor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Return a function that runs the command line in this process."""
+
+    def run(*arguments: str) -> Output:
+        monkeypatch.setattr(sys, "argv", ["mesor", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(left.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_a_run_on_the_twin_prints_one_json_object_and_exits_0(mesor, tmp_path: Path) -> None:
+    """Scripts read --json from stdout; progress belongs elsewhere."""
+    folder = tmp_path / "run"
+    status, out, _ = mesor(
+        "run", "vancomycin_two_hours", "--target", "twin", "--out", str(folder), "--json"
+    )
+    assert status == 0
+    summary = json.loads(out)
+    assert summary["verdict"] == "pass"
+    assert summary == json.loads((folder / "summary.json").read_text())
+    assert mesor("replay", str(folder), "--json")[0] == 0
+
+
+def test_a_failed_verdict_exits_1(mesor, tmp_path: Path) -> None:
+    """CI must see a bad run without reading anything."""
+    text = mesor_scenario().replace("mdape_max_percent = 15", "mdape_max_percent = 0.01")
+    path = tmp_path / "strict.toml"
+    path.write_text(text)
+    status, out, _ = mesor("run", str(path), "--target", "twin", "--out", str(tmp_path / "run"))
+    assert status == 1
+    assert "FAIL" in out
+
+
+def mesor_scenario() -> str:
+    """Return the text of the short scenario."""
+    from importlib import resources
+
+    library = resources.files("mesor_hil.scenarios") / "library"
+    return (library / "vancomycin_two_hours.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("target_mg_l", "taget_mg_l"), "target_mg_l"),
+        (("rate_max_mg_h = 1000", "rate_max_mg_h = -5"), "rate_max_mg_h"),
+        (("rate_max_mg_h = 1000", "rate_max = 1000"), "unit"),
+        (("[drug]", "[drug"), "TOML"),
+    ],
+)
+def test_a_bad_scenario_exits_2_with_one_sentence_and_writes_nothing(
+    mesor, tmp_path: Path, change: tuple[str, str], expected: str
+) -> None:
+    """A bench tester mends the file from what is printed."""
+    path = tmp_path / "bad.toml"
+    path.write_text(mesor_scenario().replace(*change, 1))
+    folder = tmp_path / "run"
+    status, out, err = mesor("run", str(path), "--target", "twin", "--out", str(folder))
+    assert status == 2
+    assert out == ""
+    assert expected in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "no_such_scenario"),
+        ("run", "--target", "/dev/no-such-port", "vancomycin_two_hours"),
+        ("run", "--seed", "-1"),
+        ("replay", "/no/such/folder"),
+        ("report", "/no/such/folder"),
+        ("bench", "nothing"),
+        ("no-such-command",),
+        ("run", "--no-such-option"),
+    ],
+)
+def test_what_cannot_run_exits_2_with_one_sentence(
+    mesor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Never a traceback, never a file left behind."""
+    monkeypatch.chdir(tmp_path)
+    status, out, err = mesor(*arguments)
+    assert status == 2
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.strip().splitlines()[-1].startswith("mesor: ")
+    assert not list(tmp_path.rglob("summary.json"))
+
+
+def test_a_file_that_is_no_log_is_refused(mesor, tmp_path: Path) -> None:
+    """Any file may be handed to replay."""
+    path = tmp_path / "run.mcap"
+    path.write_bytes(b"not a log" * 100)
+    status, _, err = mesor("replay", str(path))
+    assert status == 2
+    assert "holds no run of Mesor" in err
+
+
+def test_compile_writes_the_program_and_prints_its_certificate(mesor, tmp_path: Path) -> None:
+    """The certificate's figures come with the program."""
+    path = tmp_path / "program.bin"
+    status, out, _ = mesor("compile", "-o", str(path), "--samples", "200", "--json")
+    certificate = json.loads(out)
+    assert status == 0
+    assert path.stat().st_size == certificate["program_bytes"]
+    assert all(bound["magnitude"] < bound["limit"] for bound in certificate["bounds"])
+
+
+def test_every_shipped_scenario_is_listed(mesor) -> None:
+    """The default comes first."""
+    status, out, _ = mesor("scenarios", "--json")
+    assert status == 0
+    assert json.loads(out)[0]["name"] == "vancomycin_infusion"
