@@ -16,11 +16,13 @@ class UsbSerial:
         self._output = sys.stdout.buffer
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
+        # Bound once: each look-up of a method would take a little of the heap.
+        self._ipoll = self._poll.ipoll
         self._byte = bytearray(1)
 
     def wait(self, timeout_ms: int) -> None:
         """Sleep until a byte is there or the time is over."""
-        for _ in self._poll.ipoll(timeout_ms):
+        for _ in self._ipoll(timeout_ms):
             pass
 
     @micropython.native
@@ -29,7 +31,7 @@ class UsbSerial:
 
         Byte by byte: MicroPython's stdin can only wait for as many as it is asked for.
         """
-        byte, readinto, ipoll = self._byte, self._readinto, self._poll.ipoll
+        byte, readinto, ipoll = self._byte, self._readinto, self._ipoll
         size = len(buffer)
         count = 0
         while count < size:

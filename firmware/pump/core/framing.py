@@ -165,7 +165,7 @@ class FrameReader:
         overrun = self._overrun
         self._count = 0
         self._overrun = False
-        if count == 0:
+        if count == 0 and not overrun:
             return 0
         length = -1 if overrun else decode(self._coded, count, self.frame, self._room)
         if length < 8 or not self._checksum_is_right(length - 4):

@@ -62,7 +62,7 @@ def read(stream: bytes, reader: framing.FrameReader | None = None) -> list[bytes
 def test_cutting_a_stream_anywhere_reads_the_same_frames() -> None:
     """USB cuts where it likes; a frame must not depend on where."""
     stream = b"".join(
-        wire.frame(kind, number, bytes(number)) for number, kind in enumerate(b"abc")
+        wire.frame(kind, bytes(number), number) for number, kind in enumerate(b"abc")
     )
     whole = read(stream)
     assert len(whole) == 3
