@@ -36,6 +36,7 @@ def main():
     app.supervisor.happen(EVENT_PROGRAM)
     app.supervisor.happen(EVENT_START)
     app.controller = controller = Controller(words, app.supervisor)
+    controller.planner.solver.now_us = time.ticks_us
     record = controller.record
     count = app._writer.finish(messages.READING, messages.PROTOCOL_VERSION, 1, 16)
     coded = bytes(app._writer.coded[:count])
