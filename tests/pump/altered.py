@@ -26,7 +26,7 @@ Transform = Callable[[str, ast.Module], ast.Module]
 _serial = itertools.count()
 
 
-class _Loader(importlib.abc.Finder, importlib.abc.Loader):
+class _Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds and executes `root.x.y` from firmware/pump/x/y.py, transformed."""
 
     def __init__(self, root: str, transform: Transform, names: dict[str, Any]) -> None:

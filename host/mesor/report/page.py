@@ -132,10 +132,6 @@ def _add_levels(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> No
     low = target + words[layout.AT_BAND_LOW] / one * unit_mg_l
     high = target + words[layout.AT_BAND_HIGH] / one * unit_mg_l
     estimate = run.telemetry[:, at.ESTIMATE] / (1 << int(words[layout.AT_ESTIMATE_BITS]))
-    figure.add_hrect(
-        y0=low, y1=high, fillcolor="#e7f3ec", line_width=0, layer="below", row=1, col=1
-    )
-    figure.add_hline(y=target, line_dash="dot", line_color="#14733f", row=1, col=1)
     readings = [point.reading_mg_l for point in run.truth]
     dots = {"color": _COLOURS["reading"], "size": 4}
     figure.add_scatter(
@@ -147,6 +143,10 @@ def _add_levels(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> No
     ):
         line = {"color": _COLOURS[name], "width": 2 if name == "level" else 1}
         figure.add_scatter(x=hours, y=values, name=name, line=line, row=1, col=1)
+    # After the curves: plotly draws no band into a subplot that is still empty.
+    band = {"fillcolor": "#d5ecdd", "opacity": 0.6, "line_width": 0, "layer": "below"}
+    figure.add_hrect(y0=low, y1=high, row=1, col=1, **band)
+    figure.add_hline(y=target, line_dash="dot", line_color="#14733f", row=1, col=1)
 
 
 def _add_plans(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> None:

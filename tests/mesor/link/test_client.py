@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""Commands survive a bad line: lost, damaged and repeated bytes, and another firmware."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from mesor.errors import LinkError
+from mesor.link import PumpClient
+from mesor.program import Problem, compile_program
+from mesor.program.problem import ControlModel, PumpGeometry, SafetyLimits, Therapy
+from mesor_hil.targets.twin import TwinTarget
+from pump.spec import messages
+
+SEED = 9
+
+
+class BadLine(TwinTarget):
+    """A twin behind a line that loses, damages and repeats what goes through it."""
+
+    def __init__(self, share: float, seed: int) -> None:
+        super().__init__()
+        self._share, self._random = share, random.Random(seed)
+
+    def write(self, content: bytes) -> None:
+        """Pass the bytes on, or something like them."""
+        super().write(self._spoiled(content))
+
+    def read(self) -> bytes:
+        """Return what came back, or something like it."""
+        return self._spoiled(super().read())
+
+    def _spoiled(self, content: bytes) -> bytes:
+        """Lose, damage or repeat a share of the pieces."""
+        fate = self._random.random() / self._share
+        if not content or fate > 1.0:
+            return content
+        if fate < 0.4:
+            return b""
+        if fate < 0.7:
+            at = self._random.randrange(len(content))
+            return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+        return content + content
+
+
+@pytest.fixture(scope="module")
+def program() -> bytes:
+    """Return a short horizon's program."""
+    problem = Problem(
+        ControlModel(4.5, 30.0),
+        Therapy(20.0, 15.0, 25.0, 1000.0, 400.0, 60.0, horizon=8),
+        SafetyLimits(1000.0, 6000.0),
+        PumpGeometry(69.25, 83.3),
+    )
+    return compile_program(problem, samples=100).bytes
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + 5))
+def test_an_upload_over_a_bad_line_arrives_whole(program: bytes, seed: int) -> None:
+    """One piece in eight is spoiled each way; the program must still be the one that was sent."""
+    target = BadLine(0.125, seed)
+    client = PumpClient(target)
+    client.hello()
+    client.upload(program)
+    assert bytes(target.app.intake.words) == program
+    assert target.step_edges() == 0
+
+
+def test_a_repeated_command_is_carried_out_once(program: bytes) -> None:
+    """START twice would begin the therapy again."""
+    target = TwinTarget()
+    client = PumpClient(target)
+    client.hello()
+    client.upload(program)
+    sent: list[bytes] = []
+    write = target.write
+    target.write = lambda content: (sent.append(content), write(content))[1]  # type: ignore[method-assign,assignment]
+    client.start(300)
+    controller = target.app.controller
+    write(sent[-1])
+    assert target.app.controller is controller
+
+
+def test_silence_is_told_in_one_sentence() -> None:
+    """A dead pump must not hang the host."""
+    client = PumpClient(BadLine(1e-9, SEED))
+    client.pipe.write = lambda _content: None  # type: ignore[method-assign,assignment]
+    with pytest.raises(LinkError, match=r"did not answer in 2\.5 s"):
+        client.hello()
+
+
+def test_another_firmware_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Host and firmware are one release."""
+    client = PumpClient(TwinTarget())
+    monkeypatch.setattr("pump.app.messages.FIRMWARE_VERSION", "9.9.9")
+    identify = client.hello
+    monkeypatch.setattr("mesor.link.client.messages", _Messages())
+    with pytest.raises(LinkError, match=r"runs firmware 9\.9\.9 and this host needs 0\.1\.0"):
+        identify()
+
+
+class _Messages:
+    """The messages as this host knows them."""
+
+    def __getattr__(self, name: str) -> object:
+        return "0.1.0" if name == "FIRMWARE_VERSION" else getattr(messages, name)
+
+
+def test_a_refused_program_is_told_with_the_pumps_reason(program: bytes) -> None:
+    """The checksum is the pump's to judge."""
+    damaged = bytearray(program)
+    damaged[1000] ^= 1
+    client = PumpClient(TwinTarget())
+    client.hello()
+    with pytest.raises(LinkError, match="checksum wrong; compile it again"):
+        client.upload(bytes(damaged))

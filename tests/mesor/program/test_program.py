@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""The compiler: its proof is sound, its errors name the cause, its answers are OSQP's."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+from scipy.linalg import solve_discrete_are
+
+from mesor.errors import ProgramError
+from mesor.program import (
+    ControlModel,
+    Problem,
+    Program,
+    PumpGeometry,
+    SafetyLimits,
+    Therapy,
+    compile_program,
+)
+from mesor.program.design import design, discretise
+from mesor.program.exact import ExactSolver
+from mesor.program.proof import prove
+from mesor.program.sampling import sample_demands
+from pump.core import program as firmware_program
+from pump.spec import program as layout
+from pump.spec import reasons
+
+PROBLEM = Problem(
+    ControlModel(4.5, 30.0, 5.0, 35.0),
+    Therapy(20.0, 15.0, 25.0, 1000.0, 400.0, 60.0),
+    SafetyLimits(1000.0, 6000.0),
+    PumpGeometry(69.25, 83.3),
+)
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Return the default therapy's program."""
+    return compile_program(PROBLEM, samples=400)
+
+
+def test_the_model_moves_as_its_differential_equation_does() -> None:
+    """The discretisation is exact, so an adaptive integrator must agree."""
+    transition, into = discretise(PROBLEM)
+    rate_mg_h, start = PROBLEM.rate_full_mg_h, np.array([1.2, 0.4])
+
+    def slope(_time_h: float, conc: np.ndarray) -> list[float]:
+        infusion = rate_mg_h / 30.0 / 10.0
+        return [
+            -(4.5 + 5.0) / 30.0 * conc[0] + 5.0 / 30.0 * conc[1] + infusion,
+            5.0 / 35.0 * (conc[0] - conc[1]),
+        ]
+
+    end = solve_ivp(slope, (0.0, 300.0 / 3600.0), start, rtol=1e-10, atol=1e-12).y[:, -1]
+    assert transition @ start + into == pytest.approx(end, rel=1e-8)
+
+
+def test_the_last_gain_is_the_steady_kalman_gain() -> None:
+    """Scipy's Riccati solution is the oracle of the recursion's limit."""
+    many = replace(PROBLEM, estimator=replace(PROBLEM.estimator, gain_count=5000))
+    controller = design(many)
+    noise, unit = PROBLEM.estimator, controller.conc_unit_mg_l
+    walk = np.diag([noise.state_walk_mg_l / unit] * 2 + [noise.disturbance_walk_sd]) ** 2
+    reading = np.array([[(noise.sensor_cv * 20.0 / unit) ** 2]])
+    output = np.array([[1.0, 0.0, 0.0]])
+    covariance = solve_discrete_are(controller.transition.T, output.T, walk, reading)
+    steady = covariance[:, 0] / (covariance[0, 0] + reading[0, 0])
+    assert controller.gains[-1] == pytest.approx(steady, rel=1e-6)
+
+
+def test_the_firmware_accepts_what_the_compiler_makes(program: Program) -> None:
+    """Both sides read the same layout."""
+    assert firmware_program.check(array("i", program.bytes)) == reasons.RESULT_OK
+
+
+def test_compiling_twice_gives_the_same_bytes(program: Program) -> None:
+    """A program must be reproducible from its therapy."""
+    assert compile_program(PROBLEM, samples=400).bytes == program.bytes
+
+
+def test_the_certificate_holds_what_the_therapy_needs(program: Program) -> None:
+    """Closed loops never meet the cap; errors stay within half a per cent of the full rate."""
+    certificate = program.certificate
+    assert all(bound.holds for bound in certificate.bounds)
+    assert certificate.warm_unsolved == 0
+    assert certificate.warm_error.maximum < 5e-3
+    assert certificate.cold_error.maximum < 5e-3
+
+
+def test_no_sampled_signal_exceeds_its_proved_bound(program: Program) -> None:
+    """A proof that a sample contradicts is no proof.  Checked on the iteration's outcomes."""
+    bounds = {bound.signal: bound.magnitude for bound in prove(program.words)}
+    solver = ExactSolver(program.words)
+    drawn = sample_demands(PROBLEM, program.design, 500, SEED)
+    outcome = solver.solve(drawn.demand, drawn.move_before, solver.cold(500))
+    pull = 2 * outcome.warm.z - (outcome.warm.z + outcome.warm.w)
+    assert np.abs(pull).max() <= bounds["solver.pull"]
+    response = np.abs(outcome.moves @ solver.response.T).max()
+    assert response <= bounds["solver.outputs_sum"]
+
+
+def test_a_sum_that_cannot_fit_fails_the_proof(program: Program) -> None:
+    """Doubling the factor's format must break the proof, since the compiler took the finest."""
+    words = program.words.copy()
+    offsets = layout.table_offsets(20, 3, int(words[layout.AT_GAIN_COUNT]))
+    words[offsets[4] : offsets[5]] *= 4
+    failed = [bound.signal for bound in prove(words) if not bound.holds]
+    assert "solver.moves" in failed
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "sentence"),
+    [
+        ("therapy", {"horizon": 21}, "horizon of 21 ticks"),
+        ("therapy", {"window_low_mg_l": 21.0}, "does not hold the target"),
+        ("therapy", {"rate_max_mg_h": 1.0}, "microsteps a tick"),
+        ("therapy", {"fallback_rate_mg_h": 2000.0}, "fallback rate"),
+        ("therapy", {"tick_s": 7}, "must divide an hour"),
+        ("model", {"clearance_l_h": float("nan")}, "clearance_l_h is nan"),
+        ("model", {"volume_central_l": -1.0}, "volume_central_l is -1.0"),
+        ("safety", {"conc_max_mg_l": 1e7}, "conc_max_mg_l"),
+    ],
+)
+def test_a_therapy_that_cannot_be_compiled_is_refused_with_the_reason(
+    part: str, change: dict[str, float], sentence: str
+) -> None:
+    """The engineer must learn what to change."""
+    with pytest.raises(ProgramError, match=sentence):
+        compile_program(
+            replace(PROBLEM, **{part: replace(getattr(PROBLEM, part), **change)}), samples=100
+        )
+
+
+@pytest.mark.parametrize("horizon", [8, 40])
+def test_other_horizons_and_one_compartment_compile(horizon: int) -> None:
+    """The shipped therapy is not the only one."""
+    problem = replace(
+        PROBLEM,
+        model=ControlModel(4.5, 30.0),
+        therapy=replace(PROBLEM.therapy, horizon=horizon),
+    )
+    made = compile_program(problem, samples=100)
+    assert all(bound.holds for bound in made.certificate.bounds)
+    assert firmware_program.check(array("i", made.bytes)) == reasons.RESULT_OK
