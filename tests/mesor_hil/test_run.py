@@ -162,3 +162,16 @@ def test_a_silent_port_is_told_from_a_pump(
     order = Order(scenario, "loop://", 1, tmp_path / "run")
     with pytest.raises(LinkError, match="did not answer"):
         execute(order, lambda _text: None, lambda *_progress: None, program)
+
+
+@pytest.mark.parametrize("clock_factor", [1, 60])
+def test_the_bench_clock_changes_no_decision(
+    scenario: Scenario, program: Program, twin_run: Path, tmp_path: Path, clock_factor: int
+) -> None:
+    """Real time and a bench that runs faster must dose alike."""
+    slow = scenario.model_copy(
+        update={"bench": scenario.bench.model_copy(update={"clock_factor": clock_factor})}
+    )
+    decided = [index for index in range(at.PLAN + 20) if index not in at.MEASURED]
+    telemetry = read_log(run_twin(slow, program, 7, tmp_path / "slow")).telemetry
+    assert np.array_equal(telemetry[:, decided], read_log(twin_run).telemetry[:, decided])
