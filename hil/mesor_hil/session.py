@@ -71,7 +71,7 @@ class Session:
         self._mechanics = scenario.pump.mechanics()
         self._tick_s = scenario.therapy.tick_s
         self._device_tick_s = self._tick_s / scenario.bench.clock_factor
-        self._commanded = 0  # microsteps of the last record, where nobody counts edges
+        self._commanded = 0  # microsteps of the records since the last dose
         self._edges_before = 0
 
     def run(self, on_step: OnStep | None = None, progress: Progress | None = None) -> Trace:
@@ -107,22 +107,37 @@ class Session:
             self._client.send_reading(
                 reading.sample_index, reading.time_s, reading.conc_ug_l, reading.quality
             )
-        record = self._client.await_telemetry(due_s + _ANSWER_SHARE * self._device_tick_s)
-        if record is None:
-            raise LinkError(
-                f"The pump sent no telemetry for tick {tick} (therapy time {time_s} s); "
-                "the run ends here, see run.mcap for the last frames."
-            )
-        self._commanded = int(record[at.STEPS])
+        record = self._answer(tick, reading, due_s + _ANSWER_SHARE * self._device_tick_s)
         return Step(
             time_s, conc_mg_l, reading, record, edges, dose_mg, self._target.now_s - sent_s
         )
+
+    def _answer(
+        self, tick: int, reading: SensorReading | None, until_s: float
+    ) -> npt.NDArray[np.int32]:
+        """Return the record that used the reading; raise LinkError when none came in time.
+
+        On a wall clock a tick may have run without its reading; its steps count all the same.
+        """
+        while True:
+            record = self._client.await_telemetry(until_s)
+            if record is None:
+                raise LinkError(
+                    f"The pump sent no telemetry for tick {tick} of the run; "
+                    "it ends here, see run.mcap for the last frames."
+                )
+            self._commanded += int(record[at.STEPS])
+            if reading is None or (
+                record[at.READING_PRESENT] and record[at.SAMPLE_INDEX] == reading.sample_index
+            ):
+                return record
 
     def _dose(self) -> tuple[int, float]:
         """Give the patient what the pin did since the last tick; return edges and mg."""
         counted = self._target.step_edges()
         edges = self._commanded if counted is None else counted - self._edges_before
         self._edges_before = counted or 0
+        self._commanded = 0
         conc_mg_ml = self._scenario.drug.conc_mg_ml
         rate_mg_h = self._mechanics.rate_mg_h(edges, conc_mg_ml, self._tick_s)
         self._patient.advance(rate_mg_h, self._tick_s)

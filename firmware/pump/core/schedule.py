@@ -70,5 +70,5 @@ class Schedule:
     def _due_ms(self) -> int:
         """Return how long after the last tick the next one is due."""
         if self._called:
-            return self.tick_ms - limits.WINDOW_MARGIN_MS
+            return self.tick_ms - limits.TICK_EARLY_MS
         return self.tick_ms + self._late_ms
