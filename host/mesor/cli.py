@@ -70,7 +70,8 @@ def replay(
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))
     elif outcome.identical:
-        typer.echo(f"identical: {outcome.ticks} ticks")
+        ending = ", where the log breaks off" if outcome.truncated else ""
+        typer.echo(f"identical: {outcome.ticks} ticks{ending}")
     else:
         typer.echo(f"different: {outcome.first_difference}")
     if not outcome.identical:

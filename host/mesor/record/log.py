@@ -18,8 +18,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from mcap.exceptions import McapError
+from mcap.exceptions import InvalidMagic, McapError
 from mcap.reader import NonSeekingReader, make_reader
+from mcap.stream_reader import CRCValidationError
 from mcap.writer import CompressionType, Writer
 
 from mesor.errors import RecordError
@@ -154,6 +155,20 @@ class RunLog:
         )
 
 
+def checksum_error(path: Path) -> str | None:
+    """Return a sentence when a chunk of the log is not as it was written, or None."""
+    with log_path(path).open("rb") as stream:
+        reader = NonSeekingReader(stream, validate_crcs=True)
+        try:
+            for _ in reader.iter_messages(log_time_order=False):
+                pass
+        except CRCValidationError as error:
+            return f"the log was altered after the run: {error}" if stream.read(1) else None
+        except _BROKEN:
+            return None  # what breaks off is read_log's to judge
+    return None
+
+
 def log_path(path: Path) -> Path:
     """Return the log of a run's folder, or the log itself; raise RecordError without one."""
     log = path / "run.mcap" if path.is_dir() else path
@@ -163,7 +178,10 @@ def log_path(path: Path) -> Path:
 
 
 def read_log(path: Path) -> RunRecord:
-    """Return what a log holds, up to its last whole chunk; raise RecordError for no log at all."""
+    """Return what a log holds, up to its last whole chunk.
+
+    Raises RecordError for what is no log, and for one that cannot be read on before its end.
+    """
     log = log_path(path)
     by_topic: dict[str, list[tuple[int, dict[str, Any]]]] = {topic: [] for topic in _TOPICS}
     frames: list[tuple[int, Direction, bytes]] = []
@@ -175,7 +193,12 @@ def read_log(path: Path) -> RunRecord:
                 if topic.startswith("/frames/"):
                     direction: Direction = "to_pump" if topic.endswith("to_pump") else "from_pump"
                     frames.append((time_ns, direction, bytes.fromhex(content["content_hex"])))
-        except _BROKEN:
+        except _BROKEN as error:
+            # Only what has nothing behind it has broken off; the rest was altered.
+            if stream.read(1) and not isinstance(error, InvalidMagic):
+                raise RecordError(
+                    f"{log} is damaged before its end ({error}); it is no evidence, run it again."
+                ) from error
             truncated = True
     attachments, notes = _extras(log)
     if not frames and not attachments:

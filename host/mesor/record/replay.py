@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mesor.errors import RecordError
 from mesor.record.fields import field_names
-from mesor.record.log import RunRecord, read_log
+from mesor.record.log import RunRecord, checksum_error, read_log
 from pump.core import program
 from pump.core.controller import Controller
 from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, Supervisor
@@ -34,6 +34,7 @@ class Replay:
     identical: bool
     ticks: int
     first_difference: str | None
+    truncated: bool = False  # the log breaks off; only the ticks before that were re-executed
 
 
 def replay(path: Path) -> Replay:
@@ -43,8 +44,8 @@ def replay(path: Path) -> Replay:
         raise RecordError(f"{path} holds no program; a log without it cannot be re-executed.")
     if not len(run.telemetry):
         raise RecordError(f"{path} holds no tick; the run ended before its first decision.")
-    difference = _first_unsent_reading(run) or _first_difference(run)
-    return Replay(difference is None, len(run.telemetry), difference)
+    difference = _first_unsent_reading(run) or _first_difference(run) or checksum_error(path)
+    return Replay(difference is None, len(run.telemetry), difference, run.truncated)
 
 
 def _first_difference(run: RunRecord) -> str | None:

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""A log is evidence only if re-executing it can fail: each test alters one thing, or nothing."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from pathlib import Path
+
+import pytest
+
+from mesor.errors import RecordError
+from mesor.program import (
+    ControlModel,
+    Problem,
+    PumpGeometry,
+    SafetyLimits,
+    Therapy,
+    compile_program,
+)
+from mesor.record.log import RunLog, TruthPoint, read_log
+from mesor.record.replay import replay
+from pump.core.controller import Controller
+from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, Supervisor
+from pump.spec import messages
+from pump.spec import record as at
+
+TICKS = 30
+HEALTHY = {at.PRESSURE_RAW: 12_000, at.RESERVOIR_RAW: 60_000, at.BATTERY_RAW: 50_000}
+
+
+@pytest.fixture(scope="module")
+def program() -> bytes:
+    """Return the default vancomycin program."""
+    therapy = Therapy(20.0, 15.0, 25.0, 1000.0, 400.0, 60.0)
+    limits = SafetyLimits(1000.0, 6000.0)
+    model = ControlModel(4.5, 30.0, 5.0, 35.0)
+    return compile_program(Problem(model, therapy, limits, PumpGeometry(69.25, 83.3)), 200).bytes
+
+
+@pytest.fixture(scope="module")
+def ticks(program: bytes) -> list[list[int]]:
+    """Return the records of a pump that sees its level rise by 0.5 mg/L a tick."""
+    supervisor = Supervisor()
+    supervisor.happen(EVENT_PROGRAM)
+    supervisor.happen(EVENT_START)
+    controller = Controller(array("i", program), supervisor)
+    record, records, steps = controller.record, [], 0
+    for tick in range(TICKS):
+        inputs = [tick, 1, 1, tick, tick * 300, tick * 500, 100, 0]
+        record[: len(inputs)] = array("i", inputs)
+        for word, value in HEALTHY.items():
+            record[word] = value
+        record[at.STEPS_DONE] = steps
+        steps = controller.decide()
+        records.append(list(record))
+    return records
+
+
+def write(path: Path, program: bytes | None, records: list[list[int]]) -> Path:
+    """Write a log of these records, with the readings that the unaltered run was sent."""
+    with RunLog(path) as log:
+        log.note({"scenario": "synthetic", "seed": "1"})
+        if program is not None:
+            log.attach("program.bin", program)
+        for tick, record in enumerate(records):
+            time_ns = tick * 10**9
+            reading = struct.pack(
+                "<BBH4I", messages.READING, 1, tick, tick, tick * 300, tick * 500, 100
+            )
+            log.frame("to_pump", time_ns, reading)
+            header = struct.pack("<BBH", messages.TELEMETRY, 1, tick)
+            log.frame("from_pump", time_ns, header + array("i", record).tobytes())
+            log.pins(time_ns, tick, 1)
+            log.truth(time_ns, TruthPoint(tick * 300.0, tick / 2, 0.0, 0.0, None))
+    return path
+
+
+def altered(records: list[list[int]], tick: int, word: int) -> list[list[int]]:
+    """Return the records with one word of one tick raised by one."""
+    changed = [list(record) for record in records]
+    changed[tick][word] += 1
+    return changed
+
+
+def test_an_untouched_run_is_re_executed_identically(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """The folder and the file name the same run."""
+    log = write(tmp_path / "run.mcap", program, ticks)
+    assert replay(log) == replay(tmp_path)
+    assert replay(log).identical
+    assert replay(log).ticks == TICKS
+
+
+@pytest.mark.parametrize(
+    ("word", "name"), [(at.STEPS, "steps"), (at.MOVE, "move"), (at.ITERATIONS, "iterations")]
+)
+def test_one_changed_output_is_found_and_named(
+    tmp_path: Path, program: bytes, ticks: list[list[int]], word: int, name: str
+) -> None:
+    """A reviewer needs the tick and the field, not a yes or no."""
+    outcome = replay(write(tmp_path / "run.mcap", program, altered(ticks, 17, word)))
+    assert not outcome.identical
+    assert outcome.first_difference is not None
+    assert outcome.first_difference.startswith(f"tick 17: {name} is {ticks[17][word] + 1} ")
+
+
+def test_a_reading_that_nobody_sent_is_a_difference(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """The decision may be right for its inputs and the inputs still be invented."""
+    outcome = replay(write(tmp_path / "run.mcap", program, altered(ticks, 9, at.CONC_UG_L)))
+    assert outcome.first_difference is not None
+    assert outcome.first_difference.startswith("tick 9: the pump used reading")
+
+
+def test_what_the_pump_measures_about_itself_is_not_compared(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """Times differ between a chip and its twin; decisions may not."""
+    for word in at.MEASURED:
+        assert replay(write(tmp_path / "run.mcap", program, altered(ticks, 5, word))).identical
+
+
+def test_the_same_run_gives_the_same_bytes(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """Two logs can then be compared by checksum."""
+    first, second = (write(tmp_path / name, program, ticks) for name in ("a.mcap", "b.mcap"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_log_that_broke_off_is_read_as_far_as_it_goes(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """The run that crashed is the one whose log is wanted most."""
+    log = write(tmp_path / "run.mcap", program, ticks)
+    log.write_bytes(log.read_bytes()[: log.stat().st_size * 6 // 10])
+    run = read_log(log)
+    assert run.truncated
+    assert 0 < len(run.telemetry) < TICKS
+    assert run.telemetry.tolist() == ticks[: len(run.telemetry)]
+    assert run.attachments["program.bin"] == program
+
+
+def test_a_log_without_program_or_without_ticks_is_refused(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """Nothing re-executed must not read as nothing different."""
+    with pytest.raises(RecordError, match="holds no program"):
+        replay(write(tmp_path / "a.mcap", None, ticks))
+    with pytest.raises(RecordError, match="holds no tick"):
+        replay(write(tmp_path / "b.mcap", program, []))
+
+
+@pytest.mark.parametrize("content", [b"", b"no log at all", b"\x89MCAP0\r\n"])
+def test_a_file_that_is_no_log_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The likeliest slip is naming another file of the run's folder."""
+    path = tmp_path / "run.mcap"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match="holds no run of Mesor"):
+        replay(path)
+    with pytest.raises(RecordError, match="neither a run's folder nor a log"):
+        replay(tmp_path / "absent")
+
+
+def test_an_altered_byte_is_found_where_no_decision_depends_on_it(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """The truth and the raw frames are evidence too, and re-execution never looks at them."""
+    log = write(tmp_path / "run.mcap", program, ticks)
+    content = bytearray(log.read_bytes())
+    content[content.index(b'"conc_mg_l":', len(content) // 3) + 12] ^= 1
+    log.write_bytes(content)
+    outcome = replay(log)
+    assert not outcome.identical
+    assert outcome.first_difference is not None
+    assert outcome.first_difference.startswith("the log was altered after the run")
+
+
+def test_a_log_that_cannot_be_read_on_is_refused(
+    tmp_path: Path, program: bytes, ticks: list[list[int]]
+) -> None:
+    """Re-executing only the ticks before the damage would pass an altered log as sound."""
+    log = write(tmp_path / "run.mcap", program, ticks)
+    content = bytearray(log.read_bytes())
+    content[content.index(b'"content_hex":"83', len(content) // 3)] = ord("!")
+    log.write_bytes(content)
+    with pytest.raises(RecordError, match="is damaged before its end"):
+        replay(log)
