@@ -53,7 +53,8 @@ class Schedule:
         if self._called and since > ticks * self.tick_ms:
             self._last_ms = now_ms
         else:
-            self._last_ms = (self._last_ms + ticks * self.tick_ms) & _MASK
+            # Their sum less 2**30: the sum itself might not be a small int.
+            self._last_ms = (self._last_ms - (_MASK - ticks * self.tick_ms) - 1) & _MASK
         self._called = False
         return ticks
 

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Every constant of the control path matters: changed on one side, bit-identity notices.
+
+Every integer in the sources of solver, estimator, limiter, planner and kernels is
+raised by one in turn, in a copy of the firmware; the copy and the original then
+live through the same two eventful hours (test_mutations.py changes operations).
+Where no record can differ, the reason is stated in `HARMLESS`, and a test holds
+each of those to it.
+"""
+
+from __future__ import annotations
+
+import ast
+from array import array
+from collections.abc import Iterator
+
+import pytest
+
+from mesor.program import Program
+from pump.core import controller as original_controller
+from pump.core import supervisor as original_supervisor
+from pump.spec import reasons
+from pump.spec import record as at
+
+from .altered import SOURCE, Transform, altered_pump
+from .closed_loop import eventful, records, started
+
+MODULES = ("solver", "estimator", "limiter", "planner", "kernels_twin")
+
+
+def constants(tree: ast.Module) -> Iterator[tuple[str, ast.Constant]]:
+    """Yield every int with a name: where it stands, its value, and which of those it is."""
+    seen: dict[str, int] = {}
+
+    def walk(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.Constant]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                yield from walk(child, f"{scope}.{child.name}")
+            elif isinstance(child, ast.Constant) and type(child.value) is int:
+                name = f"{scope} {child.value}"
+                seen[name] = seen.get(name, 0) + 1
+                yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), child
+            else:
+                yield from walk(child, scope)
+
+    yield from walk(tree, "")
+
+
+def names_of(module: str) -> list[str]:
+    """Return the names of all constants of one module of core."""
+    source = (SOURCE / "core" / f"{module}.py").read_text(encoding="utf-8")
+    return [module + name for name, _ in constants(ast.parse(source))]
+
+
+def raised(target: str) -> Transform:
+    """Return the transformation that raises the constant of that name by one."""
+    module = target.split(" ", maxsplit=1)[0].split(".", maxsplit=1)[0]
+
+    def transform(name: str, tree: ast.Module) -> ast.Module:
+        if name == f"core.{module}":
+            for place, constant in constants(tree):
+                if module + place == target:
+                    assert isinstance(constant.value, int)
+                    constant.value += 1
+        return tree
+
+    return transform
+
+
+MUTATIONS = [name for module in MODULES for name in names_of(module)]
+_MEASURED = "times are measured and decide nothing"
+_WRITTEN = "the array is written before it is read"
+_ROOM = "a larger array: its tail is never read"
+_TAIL = "a longer slice: zip stops at the shorter of the two"
+_START = "only shows in a record before the first decision, and there is none"
+_DEFENCE = "the planner never asks for this; tests/pump/core/test_limiter.py does"
+_INT32 = "a bound that proved programs never reach; tests/pump/core/test_kernels.py does"
+_SIGN = "Python's ints go on for ever: a shift by 32 leaves the sign as one by 31 does"
+HARMLESS = {
+    "solver 1073741823": _MEASURED,
+    "solver._no_clock 0": _MEASURED,
+    "solver.Solver.__init__ 3": _ROOM,
+    "solver.Solver.__init__ 0 #2": _WRITTEN,
+    "solver.Solver.__init__ 0 #3": _WRITTEN,
+    "solver.Solver.__init__ 2": _ROOM,
+    "solver.Solver.__init__ 1 #3": _ROOM,
+    "solver.Solver.__init__ 0 #5": _WRITTEN,
+    "solver.Solver.__init__ 2 #2": _ROOM,
+    "solver.Solver.__init__ 0 #6": "one unit of x is shifted away by sigma",
+    "solver.Solver.__init__ 0 #7": _WRITTEN,
+    "solver.Solver.__init__ 0 #8": _WRITTEN,
+    "solver.Solver.__init__ 0 #9": _WRITTEN,
+    "solver.Solver.__init__ 0 #10": _START,
+    "solver.Solver.__init__ 0 #11": _MEASURED,
+    "solver.Solver._set_fixed_bounds 2": "the outputs' bounds are set anew in every tick",
+    "solver.Solver._make_block 0": "scratch of the machine code, which writes it first",
+    "solver.Solver.solve 0 #2": "with none left both branches give the cap",
+    "estimator.Estimator.__init__ 1 #2": _ROOM,
+    "estimator.Estimator.__init__ 0 #3": _WRITTEN,
+    "estimator.Estimator.__init__ 0 #4": _WRITTEN,
+    "estimator.Estimator.__init__ 0 #5": _START,
+    "limiter.Limiter.__init__ 1": _DEFENCE,
+    "limiter.Limiter.__init__ 0 #2": "where in the ring the first tick is written is all the same",
+    "limiter.Limiter.limit 0": _DEFENCE,
+    "limiter.Limiter.limit 0 #2": _DEFENCE,
+    "limiter.Limiter._capped 0": "a window never holds more than its cap",
+    "limiter.Limiter._capped 0 #2": "a window never holds more than its cap",
+    "planner.Planner.__init__ 0": _START,
+    "planner.Planner.__init__ 0 #2": _START,
+    "kernels_twin 1": _INT32,
+    "kernels_twin 31": _INT32,
+    "kernels_twin 1 #2": _INT32,
+    "kernels_twin 31 #2": _INT32,
+    "kernels_twin 1 #3": _INT32,
+    "kernels_twin.multiply 0": "nobody reads what multiply returns",
+    "kernels_twin.solve 1 #2": "any negative number says that the cap was hit",
+    "kernels_twin.solve 1 #3": "any negative number says that the cap was hit",
+    "kernels_twin._moves 2": _TAIL,
+    "kernels_twin._moves 8 #2": _TAIL,
+    "kernels_twin._outputs 4 #5": _TAIL,
+    "kernels_twin._project 0": "bit 0 lies below the residuals' limits",
+    "kernels_twin._project 31": _SIGN,
+    "kernels_twin._project 31 #2": _SIGN,
+}
+
+
+def first_difference(target: str, words: array[int], expected: list[list[int]]) -> int | None:
+    """Return the tick whose record differs under that mutation, None when none does."""
+    tick = 0
+    with altered_pump(raised(target)) as load:
+        try:
+            copy = started(load("core.controller"), load("core.supervisor"), array("i", words))
+            for tick, record in enumerate(records(copy)):
+                if record != expected[tick]:
+                    return tick
+        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
+            return tick  # a stopped pump differs from a running one
+    return None
+
+
+@pytest.fixture(scope="module")
+def words(program: Program) -> array[int]:
+    """Return the eventful program."""
+    return eventful(array("i", program.bytes))
+
+
+@pytest.fixture(scope="module")
+def expected(words: array[int]) -> list[list[int]]:
+    """Return the records of the firmware as it is."""
+    return list(records(started(original_controller, original_supervisor, array("i", words))))
+
+
+def test_the_loop_meets_every_verdict_plan_and_limit_that_constants_could_hide_in(
+    expected: list[list[int]],
+) -> None:
+    """A dull loop would let mutations live."""
+    assert {reasons.READING_USED, reasons.READING_MISSING, reasons.READING_TOO_FAST} <= {
+        record[at.READING_VERDICT] for record in expected
+    }
+    assert {record[at.PLAN_SOURCE] for record in expected} == {
+        reasons.PLAN_SOLVED,
+        reasons.PLAN_SHIFTED,
+        reasons.PLAN_FALLBACK,
+    }
+    assert {record[at.LIMIT_REASON] for record in expected} == {
+        reasons.LIMIT_NONE,
+        reasons.LIMIT_RATE,
+        reasons.LIMIT_HOUR,
+        reasons.LIMIT_DAY,
+        reasons.LIMIT_STOPPED,
+    }
+
+
+def test_an_unaltered_copy_decides_the_same(words: array[int], expected: list[list[int]]) -> None:
+    """Else every mutation would seem to be noticed."""
+    assert first_difference("none", words, expected) is None
+
+
+@pytest.mark.parametrize("target", [name for name in MUTATIONS if name not in HARMLESS])
+def test_a_constant_raised_by_one_is_noticed(
+    target: str, words: array[int], expected: list[list[int]]
+) -> None:
+    """Twin and chip agree only if they agree in every constant."""
+    assert first_difference(target, words, expected) is not None
+
+
+@pytest.mark.parametrize("target", HARMLESS)
+def test_a_constant_listed_as_harmless_is(
+    target: str, words: array[int], expected: list[list[int]]
+) -> None:
+    """The list of exceptions must not outlive its reasons, nor name what is not there."""
+    assert target in MUTATIONS
+    assert first_difference(target, words, expected) is None
