@@ -24,7 +24,7 @@ from mesor_hil.targets.target import Target
 from pump.spec import record as at
 
 _ANSWER_SHARE = 0.9  # of a tick: how long the answer to a reading may take
-_START_MARGIN_TICKS = 0.1
+_START_MARGIN_SHARE = 0.05  # of a tick: from START to the first reading
 
 Progress = Callable[[int, int, float], None]  # tick, ticks, true concentration mg/L
 
@@ -79,7 +79,7 @@ class Session:
         trace = Trace(counted_at_pin=self._target.step_edges() is not None)
         self._edges_before = self._target.step_edges() or 0
         self._client.start(self._scenario.bench.clock_factor)
-        start_s = self._target.now_s + _START_MARGIN_TICKS * self._device_tick_s * 0.5
+        start_s = self._target.now_s + _START_MARGIN_SHARE * self._device_tick_s
         try:
             for tick in range(self._scenario.tick_count):
                 self._pass_until(start_s + tick * self._device_tick_s)
@@ -144,7 +144,7 @@ class Session:
         return edges, self._mechanics.dose_mg(edges, conc_mg_ml)
 
     def _pass_until(self, until_s: float) -> None:
-        """Let device time pass; what the pump sends meanwhile stays in the pipe."""
+        """Let device time pass; the client keeps what the pump sends meanwhile."""
         while self._target.now_s < until_s:
             self._target.advance(until_s)
             self._client.receive()

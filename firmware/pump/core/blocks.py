@@ -36,7 +36,7 @@ SOLVE_MOVE_MAX = const(15)
 SOLVE_PRIMAL_BITS = const(16)
 SOLVE_DUAL_BITS = const(17)
 SOLVE_ITERATIONS_LEFT = const(18)  # in: the cap; out: what is left of it, -1 when it was hit
-SOLVE_WORDS = const(24)  # the last five are scratch for the machine code
+SOLVE_WORDS = const(19)
 
 # One ADMM row.
 ROW_Z = const(0)

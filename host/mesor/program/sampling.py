@@ -19,10 +19,9 @@ ONE = 1 << DATA_BITS
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Sampled QPs: demand and the next tick's demand (S, N), last moves (S,), all Q14."""
+    """Sampled QPs: demand (S, N) and last moves (S,), both Q14."""
 
     demand: Integers
-    next_demand: Integers
     move_before: Integers
 
 
@@ -38,10 +37,8 @@ def sample_demands(problem: Problem, controller: Design, count: int, seed: int) 
     state[:, -1] = random.uniform(-0.5, 0.5, count)
     draw = random.random(count)
     last = np.where(draw < 0.3, 0.0, np.where(draw < 0.45, 1.0, random.random(count)))
-    after = state @ controller.transition.T + np.outer(last, controller.input)
     return Samples(
         demand_of(problem, controller, state),
-        demand_of(problem, controller, after),
         np.round(last * ONE).astype(np.int64),
     )
 

@@ -12,9 +12,9 @@ def field_names(horizon: int) -> list[str]:
     """Return one name for each word of a record, in order."""
     names = [f"word_{index}" for index in range(record.word_count(horizon))]
     for name, index in vars(record).items():
-        if name.isupper() and isinstance(index, int) and index < record.PLAN:
+        is_place = name.isupper() and isinstance(index, int) and name != "INPUT_WORDS"
+        if is_place and index < record.PLAN:
             names[index] = name.lower()
-    names[record.READING_VERDICT] = "reading_verdict"  # INPUT_WORDS is the same number
     for index in range(ESTIMATE_WORDS):
         names[record.ESTIMATE + index] = f"estimate_{index}"
     for index in range(horizon):

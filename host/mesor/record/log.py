@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from mcap.exceptions import InvalidMagic, McapError
-from mcap.reader import NonSeekingReader, make_reader
+from mcap.reader import NonSeekingReader
 from mcap.stream_reader import CRCValidationError
 from mcap.writer import CompressionType, Writer
 
@@ -222,35 +223,13 @@ def _messages(stream: Any) -> Iterator[tuple[str, int, dict[str, Any]]]:
 
 
 def _extras(log: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return attachments and notes; of a truncated log those that are still whole."""
+    """Return attachments and notes, in the order of writing, until the log ends or breaks off."""
     attachments: dict[str, bytes] = {}
     notes: dict[str, str] = {}
-    with log.open("rb") as stream:
-        try:
-            reader = make_reader(stream)
-            for attachment in reader.iter_attachments():
-                attachments[attachment.name] = attachment.data
-            for metadata in reader.iter_metadata():
-                notes.update(metadata.metadata)
-        except _BROKEN:
-            return _extras_in_order(log)
-    return attachments, notes
-
-
-def _extras_in_order(log: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return attachments and notes by reading from the start until the log breaks off."""
-    attachments: dict[str, bytes] = {}
-    notes: dict[str, str] = {}
-    for kind in ("attachments", "metadata"):
-        with log.open("rb") as stream:
-            reader = NonSeekingReader(stream)
-            try:
-                if kind == "attachments":
-                    for attachment in reader.iter_attachments():
-                        attachments[attachment.name] = attachment.data
-                else:
-                    for metadata in reader.iter_metadata():
-                        notes.update(metadata.metadata)
-            except _BROKEN:
-                continue
+    with suppress(*_BROKEN), log.open("rb") as stream:
+        for attachment in NonSeekingReader(stream).iter_attachments():
+            attachments[attachment.name] = attachment.data
+    with suppress(*_BROKEN), log.open("rb") as stream:
+        for metadata in NonSeekingReader(stream).iter_metadata():
+            notes.update(metadata.metadata)
     return attachments, notes
