@@ -90,7 +90,7 @@ def scenarios(as_json: JsonOption = False) -> None:
 def compile_(
     scenario: Annotated[str, typer.Argument(help="Shipped name or path.")] = DEFAULT_SCENARIO,
     out: Annotated[Path, typer.Option("--out", "-o", help="Program file.")] = Path("program.bin"),
-    samples: Annotated[int, typer.Option(min=100, help="States for the certificate.")] = 10_000,
+    samples: Annotated[int, typer.Option(min=100, help="States for the certificate.")] = 100_000,
     as_json: JsonOption = False,
 ) -> None:
     """Compile a scenario's therapy into a program, with its certificate."""
@@ -151,12 +151,15 @@ def _print_certificate(program: Program) -> None:
     for bound in certificate.bounds:
         spare = f"{bound.spare_bits:.1f}"
         proved.add_row(bound.signal, f"{bound.magnitude:,}", f"{bound.limit:,}", spare)
+    cold = certificate.samples + certificate.searched
     measured = Table("measured", "median", "99 %", "max", box=None, title="Measured")
     for name, spread in (
-        (f"cold error, {certificate.samples} states", certificate.cold_error),
-        ("cold iterations", certificate.cold_iterations),
-        (f"warm error, {certificate.warm_ticks} ticks", certificate.warm_error),
+        (f"cold error, {certificate.compared:,} states", certificate.cold_error),
+        (f"cold iterations, {cold:,} states", certificate.cold_iterations),
+        ("cold guesses of the active set", certificate.cold_guesses),
+        (f"warm error, {certificate.warm_ticks:,} ticks", certificate.warm_error),
         ("warm iterations", certificate.warm_iterations),
+        ("warm guesses of the active set", certificate.warm_guesses),
     ):
         figures = (f"{value:.3g}" for value in asdict(spread).values())
         measured.add_row(name, *figures)

@@ -14,7 +14,7 @@ from mesor.program import (
 )
 from mesor_hil.scenarios import Scenario
 
-CERTIFICATE_SAMPLES = 10_000
+CERTIFICATE_SAMPLES = 100_000  # of the state box, besides those searched for around the worst
 
 
 def problem_of(scenario: Scenario) -> Problem:

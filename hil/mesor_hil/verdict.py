@@ -225,12 +225,16 @@ def _certificate(program: Program) -> dict[str, Any]:
     return {
         "rho": program.splitting.rho,
         "samples": certificate.samples,
+        "searched": certificate.searched,
+        "compared": certificate.compared,
         "cold_error": asdict(certificate.cold_error),
         "cold_iterations": asdict(certificate.cold_iterations),
+        "cold_guesses": asdict(certificate.cold_guesses),
         "cold_unsolved": certificate.cold_unsolved,
         "warm_ticks": certificate.warm_ticks,
         "warm_error": asdict(certificate.warm_error),
         "warm_iterations": asdict(certificate.warm_iterations),
+        "warm_guesses": asdict(certificate.warm_guesses),
         "warm_unsolved": certificate.warm_unsolved,
         "weakest_bound": {
             "signal": certificate.weakest.signal,

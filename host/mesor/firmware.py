@@ -21,8 +21,10 @@ from mesor.cache import user_cache_dir, write_atomically
 from mesor.errors import ImageError
 
 _ENTRY: Final = "main.py"
-# The Python twin of the machine-code kernels runs on the host only.
-_HOST_ONLY: Final = frozenset({"pump/core/kernels_twin.py"})
+# The Python twins of the machine-code kernels run on the host only.
+_HOST_ONLY: Final = frozenset(
+    {"pump/core/active_set_twin.py", "pump/core/kernels_twin.py", "pump/core/refine_twin.py"}
+)
 # RP2040 machine code; -O2 drops assertions and keeps the line numbers of a traceback.
 _FLAGS: Final = ("-march=armv6m", "-O2")
 _LINE: Final = re.compile(r'File "[^"]*", line (\d+)')

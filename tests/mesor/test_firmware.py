@@ -39,11 +39,12 @@ def test_main_stays_source_and_every_module_becomes_machine_readable(root: Path)
     assert files["main.py"] == (root / "main.py").read_bytes()
 
 
-def test_the_real_firmware_has_every_module_but_the_python_twin(pump: dict[str, bytes]) -> None:
+def test_the_real_firmware_has_every_module_but_the_python_twins(pump: dict[str, bytes]) -> None:
     """A module left out is an ImportError on the first board that needs it."""
     sources = {path.relative_to(ROOT) for path in (ROOT / "pump").rglob("*.py")}
     expected = {path.with_suffix(".mpy").as_posix() for path in sources} | {"main.py"}
-    assert set(pump) == expected - {"pump/core/kernels_twin.mpy"}
+    twins = {f"pump/core/{name}_twin.mpy" for name in ("active_set", "kernels", "refine")}
+    assert set(pump) == expected - twins
 
 
 def test_modules_carry_the_header_that_the_pinned_micropython_loads(
@@ -64,7 +65,8 @@ def test_modules_carry_the_header_that_the_pinned_micropython_loads(
 
 def test_machine_code_kernels_are_compiled_for_the_chip(pump: dict[str, bytes]) -> None:
     """The kernels' speed is why the control tick fits; bytecode in their place would not."""
-    assert pump["pump/core/kernels_thumb.mpy"][2] == 4 << 2 | 3
+    for kernels in ("active_set_thumb", "kernels_thumb", "refine_thumb"):
+        assert pump[f"pump/core/{kernels}.mpy"][2] == 4 << 2 | 3
 
 
 def test_all_files_fit_the_file_system_of_a_pico(pump: dict[str, bytes]) -> None:

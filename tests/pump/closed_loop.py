@@ -2,8 +2,8 @@
 """A short, eventful closed loop that two copies of the firmware can be run through.
 
 Noise, missing and refused readings, missed ticks, dose caps that act, an overshoot that
-drives the solver into its cap and the states into their clamp, and a fault at the end:
-whatever a constant of the control path does should show in its records.
+drives the solver, without its finish, into its cap and the states into their clamp, and
+a fault at the end: whatever a constant of the control path does should show in its records.
 """
 
 from __future__ import annotations
@@ -36,8 +36,16 @@ def eventful(words: array[int]) -> array[int]:
     tight[layout.AT_TICKS_HOUR] = 4
     tight[layout.AT_TICKS_DAY] = 11
     tight[layout.AT_ITERATIONS_MAX] = 25
+    tight[layout.AT_GUESSES_MAX] = 0
     tight[layout.AT_STALE_TICKS_MAX] = 1
     tight[layout.AT_STATE_MAX] = 3 << 20
+    return tight
+
+
+def finishing(words: array[int]) -> array[int]:
+    """Return the eventful program with the solver's exact finish, which then meets no cap."""
+    tight = eventful(words)
+    tight[layout.AT_GUESSES_MAX] = words[layout.AT_GUESSES_MAX]
     return tight
 
 

@@ -44,7 +44,7 @@ class Planner:
         self._left = 1  # moves of the plan that have not been made yet
         self.free = array("i", [0] * n)
         self.moves = array("i", [0] * n)
-        self.solver = Solver(words, offsets[3], offsets[4], offsets[5], offsets[6])
+        self.solver = Solver(words, offsets)
         self._target = words[layout.AT_TARGET]
         self._demand_max = words[layout.AT_DEMAND_MAX]
         self._change_max = words[layout.AT_CHANGE_MAX]
@@ -68,8 +68,7 @@ class Planner:
         _demand_from(self.free, solver.demand, self.horizon, self._target, self._demand_max)
         solver.solve(move_before)
         if solver.solved:
-            for i in range(self.horizon):
-                self.moves[i] = solver.move(i)
+            solver.plan(self.moves)
             self.source = reasons.PLAN_SOLVED
             self._left = self.horizon
         elif self.source == reasons.PLAN_FALLBACK or self._left == 1:

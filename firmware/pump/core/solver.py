@@ -7,14 +7,17 @@
 
 OSQP (Stellato et al., Math. Prog. Comp. 12, 2020) with alpha = 1.5, sigma as a
 shift of rho, x reduced to the moves, the KKT system folded by the host into one
-matrix, and slacks removed by their proximal step.  All state lives in arrays
-made once; data is Q(data_bits), moves in units of the full rate.
+matrix, and slacks removed by their proximal step.  The iterations find the active
+set; core/finish.py solves on it and judges the answer, and needs none of them where
+the last tick's set, shifted, is right at once.  All state lives in arrays made once;
+data is Q(data_bits), moves in units of the full rate.
 """
 
 from array import array
 
 from pump.compat import const, micropython, ptr32
 from pump.core import blocks, kernels
+from pump.core.finish import Finish
 from pump.spec import program as layout
 
 _ROW = const(5)  # blocks.ROW_WORDS, folded into viper code
@@ -70,7 +73,9 @@ class Solver:
     Set `demand` (N,), then call `solve`; `move(i)` and `output(i)` give the plan.
     """
 
-    def __init__(self, words, linear_at: int, factor_at: int, response_at: int, caps_at: int):
+    def __init__(self, words, places):
+        """Take the program's words and its table offsets."""
+        _, _, _, linear_at, factor_at, response_at, caps_at, inverse_at, _ = places
         n = words[layout.AT_HORIZON]
         self.horizon = n
         self._one = 1 << words[layout.AT_DATA_BITS]
@@ -78,6 +83,7 @@ class Solver:
         self._band_low = words[layout.AT_BAND_LOW]
         self._band_high = words[layout.AT_BAND_HIGH]
         self._cap = words[layout.AT_ITERATIONS_MAX]
+        self._burst = words[layout.AT_BURST]
         self._rows = array("i", [0] * (3 * n * blocks.ROW_WORDS))
         # (N + 2,) target minus free response, the move before, and one (which rounds).
         self.demand = array("i", [0] * (n + 1) + [self._one])
@@ -95,6 +101,8 @@ class Solver:
         self._set_fixed_bounds(words, caps_at)
         self._linear_block = self._make_linear_block(words, linear_at)
         self._block = self._make_block(words, factor_at, response_at)
+        self._finish = Finish(words, response_at, inverse_at, self.demand)
+        self._finished = False  # whether the finish knows the last tick's plan
 
     def _set_fixed_bounds(self, words, caps_at: int) -> None:
         """Set the bounds that no tick changes: rate change, rate, and every row's cap."""
@@ -152,8 +160,18 @@ class Solver:
         """Solve for `demand`, with the last tick's move; sets solved and iterations."""
         began_us = self.now_us()
         n = self.horizon
-        rows = self._rows
         self.demand[n] = move_before
+        self.iterations = 0
+        self._finish.shift()
+        self.solved = (self._finished and self._finish.run(move_before)) or self._iterate(
+            move_before
+        )
+        self.solve_us = (self.now_us() - began_us) & _US_WRAP
+
+    def _set_out(self, move_before: int) -> None:
+        """Set what this tick's iterations start from: bounds, pull and linear term."""
+        n = self.horizon
+        rows = self._rows
         _shift_rows(rows, n)
         _set_bounds(rows, self.demand, n, self._band_low, self._band_high)
         # The first change is measured from the move that the patient just had.
@@ -161,11 +179,26 @@ class Solver:
         rows[blocks.ROW_HIGH] = move_before + self._change_max
         _load_pull(rows, self._pull, self._rhs, n)
         kernels.multiply(self._linear_block)
-        self._block[blocks.SOLVE_ITERATIONS_LEFT] = self._cap
-        left = kernels.solve(self._block)
-        self.solved = left >= 0
-        self.iterations = self._cap - left if left >= 0 else self._cap
-        self.solve_us = (self.now_us() - began_us) & _US_WRAP
+
+    def _iterate(self, move_before: int) -> bool:
+        """Iterate by bursts, each followed by a try to finish; say whether one ended well.
+
+        Residuals that became small end the solve too, should no set be found.
+        """
+        finish = self._finish
+        self._set_out(move_before)
+        left = -1
+        self._finished = False
+        while left < 0 and self.iterations < self._cap:
+            burst = min(self._burst, self._cap - self.iterations)
+            self._block[blocks.SOLVE_ITERATIONS_LEFT] = burst
+            left = kernels.solve(self._block)
+            self.iterations += burst if left < 0 else burst - left
+            finish.read(self._rows)
+            if finish.run(move_before):
+                self._finished = True
+                return True
+        return left >= 0
 
     def skip(self) -> None:
         """Say that this tick solved nothing."""
@@ -173,10 +206,19 @@ class Solver:
         self.iterations = 0
         self.solve_us = 0
 
-    def move(self, i: int) -> int:
-        """Return planned move i, inside 0..1, Q(data_bits)."""
-        return self._rows[(self.horizon + i) * blocks.ROW_WORDS]
+    def plan(self, moves) -> None:
+        """Write the plan (N,), 0..1 and no change beyond its bound, Q(data_bits)."""
+        if self._finished:
+            self._finish.plan(moves, self.demand[self.horizon])
+        else:
+            rows = self._rows
+            at = self.horizon * blocks.ROW_WORDS
+            for i in range(self.horizon):
+                moves[i] = rows[at]
+                at += blocks.ROW_WORDS
 
     def output(self, i: int) -> int:
         """Return what planned moves add to output i, Q(data_bits)."""
+        if self._finished:
+            return self._finish.output(i)
         return self._outputs[i]

@@ -10,7 +10,7 @@ units of the full rate (STEPS_FULL microsteps a tick).
 from pump.compat import const
 
 MAGIC = const(0x0652534D)  # "MSR", layout family 6; below 2**30
-LAYOUT_VERSION = const(1)
+LAYOUT_VERSION = const(2)
 
 # Scalars, one word each.
 AT_MAGIC = const(0)
@@ -61,7 +61,20 @@ AT_FALLBACK_MOVE = const(44)
 AT_PRESSURE_RAW_MAX = const(45)
 AT_RESERVOIR_RAW_MIN = const(46)
 AT_BATTERY_RAW_MIN = const(47)
-SCALAR_WORDS = const(48)
+AT_BURST = const(48)  # ADMM iterations between two tries to finish
+AT_GUESSES_MAX = const(49)  # active sets that one try looks at; 0 never tries
+AT_DESCENTS_MAX = const(50)  # of one active set
+AT_DIRECTIONS_MAX = const(51)  # of one descent
+AT_STATIONARY_BITS = const(52)  # mean gradient of free moves below 2**bits, Q(data_bits + 6)
+AT_CHANGE_GAIN = const(53)  # change_weight, Q(change_shift)
+AT_CHANGE_SHIFT = const(54)
+AT_WEIGHT_SHIFT = const(55)  # format of the outputs' weights; 1 << this where not soft
+AT_SOFT_WEIGHT = const(56)  # 1 + soft_weight
+AT_SOFT_OFFSET_LOW = const(57)  # soft_weight * band_low, Q(data_bits + 6)
+AT_SOFT_OFFSET_HIGH = const(58)
+AT_SOFT_SPARE_SHIFT = const(59)  # what weighted outputs give up so that their products fit
+AT_SPARE_SHIFT = const(60)  # the same while none is soft
+SCALAR_WORDS = const(61)
 
 # Tables follow in this order; the host and the pump compute their places the same way.
 #   model     states x (states + 1)   predicts the state from state and move
@@ -71,6 +84,7 @@ SCALAR_WORDS = const(48)
 #   factor    blocks of 4 rows, 2 * horizon columns   the KKT solve, folded with A'rho
 #   response  blocks of 4 rows, lower triangular      output answer to the moves
 #   caps      3 * horizon             how far beyond its bound an ADMM row may pull
+#   inverse   blocks of 4 rows, horizon columns       of half the Hessian, in any scale
 
 
 def factor_words(horizon: int) -> int:
@@ -85,7 +99,7 @@ def response_words(horizon: int) -> int:
 
 
 def table_offsets(horizon: int, states: int, gain_count: int) -> tuple:
-    """Return the word offsets of the seven tables and, last, of the checksum word."""
+    """Return the word offsets of the eight tables and, last, of the checksum word."""
     model = SCALAR_WORDS
     gains = model + states * (states + 1)
     free = gains + gain_count * states
@@ -93,4 +107,6 @@ def table_offsets(horizon: int, states: int, gain_count: int) -> tuple:
     factor = linear + horizon * (horizon + 2)
     response = factor + factor_words(horizon)
     caps = response + response_words(horizon)
-    return (model, gains, free, linear, factor, response, caps, caps + 3 * horizon)
+    inverse = caps + 3 * horizon
+    end = inverse + horizon * horizon
+    return (model, gains, free, linear, factor, response, caps, inverse, end)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The certificate of a program: proof of no overflow, error and iterations, and on what states.
 
-Overflow is proved (mesor.program.proof).  Error and iterations are measured on
-sampled states, cold started, against OSQP in float64 (Stellato et al., 2020).
+Overflow is proved (mesor.program.proof).  Iterations are those of sampled states, cold
+started, and of states searched for around the worst of them; errors are against OSQP
+in float64 (Stellato et al., 2020) on the first of the sampled ones.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mesor.errors import ProgramError
+from mesor.program.bounds import Bound
 from mesor.program.design import Design
-from mesor.program.exact import ExactSolver, Integers
+from mesor.program.exact import Integers
 from mesor.program.fixed import DATA_BITS
 from mesor.program.problem import Problem
-from mesor.program.proof import Bound, prove
+from mesor.program.proof import prove
 from mesor.program.reference import ReferenceSolver
-from mesor.program.sampling import sample_demands
-from mesor.program.tuning import warm_run
+from mesor.program.tuning import pumps, warm_run
+from mesor.program.worst_case import cold_answers
 
 ONE = 1 << DATA_BITS
 WARM_LOOPS = 40
 WARM_TICKS = 60
-WORK_WORDS_PER_STEP = 26  # rows 15, demand, linear, pull 2, rhs 2, relaxed, moves, … (solver.py)
+COMPARED = 2_000  # cold states whose first move is held against float64 OSQP
+WORK_WORDS_PER_STEP = 43  # rows 15, demand, linear, pull 2, … (solver.py), finish.py 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +50,24 @@ class Spread:
 class Certificate:
     """What is known of a program; errors are of the first move, in full rates.
 
-    Cold: sampled states, solver started from zero, those that met the cap left out
-    of the error (the pump then keeps the plan of the tick before).  Warm: ticks of
-    simulated closed loops.
+    Cold: the solver starts from zero; states that met the cap are left out of the
+    error (the pump then keeps the plan of the tick before).  Warm: ticks of simulated
+    closed loops.
     """
 
     bounds: tuple[Bound, ...]
     samples: int
+    searched: int
     seed: int
-    cold_error: Spread
-    cold_iterations: Spread
+    cold_iterations: Spread  # of the sampled and the searched states
+    cold_guesses: Spread  # active sets
     cold_unsolved: int
+    compared: int
+    cold_error: Spread
     warm_ticks: int
     warm_error: Spread
     warm_iterations: Spread
+    warm_guesses: Spread
     warm_unsolved: int
     program_bytes: int
     work_bytes: int
@@ -76,24 +83,30 @@ def certify(
 ) -> Certificate:
     """Return the certificate; raise ProgramError naming a signal whose proof fails."""
     bounds = require_proof(words)
-    drawn = sample_demands(problem, controller, samples, seed)
-    solver, reference = ExactSolver(words), ReferenceSolver(controller, words)
-    cold = solver.solve(drawn.demand, drawn.move_before, solver.cold(samples))
-    cold_error = cold.moves[:, 0] / ONE - reference.first_moves(drawn.demand, drawn.move_before)
-    warm = warm_run(problem, controller, words, WARM_LOOPS, WARM_TICKS, seed)
+    cold = cold_answers(problem, controller, words, samples, seed)
+    few = slice(0, min(samples, COMPARED))
+    reference = ReferenceSolver(controller, words)
+    expected = reference.first_moves(cold.posed.demand[few], cold.posed.move_before[few])
+    cold_error = np.abs(cold.first_moves[few] / ONE - expected)[cold.solved[few]]
+    loops = max(2, min(WARM_LOOPS, samples // WARM_TICKS))
+    warm = warm_run(problem, controller, pumps(words, loops), loops, WARM_TICKS, seed)
     n = problem.therapy.horizon
     flat_demand, flat_before = warm.demand.reshape(-1, n), warm.move_before.ravel()
     warm_error = warm.moves.ravel() / ONE - reference.first_moves(flat_demand, flat_before)
     return Certificate(
         bounds=bounds,
         samples=samples,
+        searched=len(cold.solved) - samples,
         seed=seed,
-        cold_error=Spread.of(np.abs(cold_error[cold.solved])),
         cold_iterations=Spread.of(cold.iterations),
+        cold_guesses=Spread.of(cold.guesses),
         cold_unsolved=int((~cold.solved).sum()),
+        compared=few.stop,
+        cold_error=Spread.of(cold_error),
         warm_ticks=warm.iterations.size,
         warm_error=Spread.of(np.abs(warm_error[warm.solved.ravel()])),
         warm_iterations=Spread.of(warm.iterations),
+        warm_guesses=Spread.of(warm.guesses),
         warm_unsolved=int((~warm.solved).sum()),
         program_bytes=4 * len(words),
         work_bytes=4 * WORK_WORDS_PER_STEP * n,

@@ -7,6 +7,7 @@ words that the pump will run.  What cannot be certified is not a program.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,21 +16,31 @@ from mesor.program import fixed
 from mesor.program.certificate import Certificate, certify, require_proof
 from mesor.program.design import Design, Splitting, design, split
 from mesor.program.exact import ExactSolver, Integers
+from mesor.program.exact_plan import ExactPlan
 from mesor.program.problem import Problem
 from mesor.program.proof import prove
 from mesor.program.sampling import Samples, sample_demands
-from mesor.program.tuning import warm_run
+from mesor.program.tuning import iterations_alone, warm_run
 from pump.spec import program as layout
 
 SOFT_SHIFT = 2
 SIGMA_SHIFT = 10
 RHO_CHOICES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 UNSOLVED_SHARE_MAX = 0.15  # of the sampled cold starts, for a rho to be eligible
-MOVE_MAX = 2.0
+MOVE_MAX = 1.75
 PRIMAL_BITS = 3  # residual below 2**3 of 2**14: 5e-4 of the full rate
 DUAL_BITS = 2
 ITERATIONS_MAX = 200
 CAP_MARGIN = 1.25
+BURST_CHOICES = (5, 10, 20)
+GUESSES_CHOICES = (6, 16)
+ITERATIONS_A_GUESS = 4.5  # what a guess of the active set costs on the pump, in iterations
+_RESPONSE_SIGNALS = (
+    "solver.outputs_sum",
+    "solver.outputs",
+    "finish.moves_sum",
+    "finish.errors_sum",
+)
 _FREE_CAP = 1 << 24  # no cap, while the caps are being measured
 _TUNING_SAMPLES = 600
 _TUNING_LOOPS = 20
@@ -51,20 +62,26 @@ class Program:
         return fixed.to_bytes(self.words)
 
 
-def compile_program(problem: Problem, samples: int = 10_000, seed: int = 0) -> Program:
+def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> Program:
     """Return the certified program of `problem`.
 
-    samples: states on which the answer is held against float64 OSQP.
+    samples: states on which iterations and errors are stated.
     Raises ProgramError with the signal at fault when the certificate cannot be given.
     """
     controller = design(problem)
     tuning = sample_demands(problem, controller, _TUNING_SAMPLES, seed + 1)
-    splitting, words = _choose(problem, controller, tuning)
+    splitting, formats = _choose_rho(problem, controller, tuning)
+    words = fixed.assemble(problem, controller, splitting, formats)
+    burst, guesses_max = _choose_search(words, tuning)
+    formats = replace(formats, burst=burst, guesses_max=guesses_max)
+    words = fixed.assemble(problem, controller, splitting, formats)
     certificate = certify(problem, controller, words, samples, seed)
     return Program(words, certificate, controller, splitting)
 
 
-def _choose(problem: Problem, controller: Design, tuning: Samples) -> tuple[Splitting, Integers]:
+def _choose_rho(
+    problem: Problem, controller: Design, tuning: Samples
+) -> tuple[Splitting, fixed.Formats]:
     """Return the rho with the fewest warm iterations among those that solve cold starts.
 
     A small rho is quick near the target and slow far from it, a large one the
@@ -73,19 +90,39 @@ def _choose(problem: Problem, controller: Design, tuning: Samples) -> tuple[Spli
     ranked = []
     for rho in RHO_CHOICES:
         splitting = split(controller, rho, SOFT_SHIFT, SIGMA_SHIFT)
-        words = _fit(problem, controller, splitting, tuning)
+        formats = _fit(problem, controller, splitting, tuning)
+        words = fixed.assemble(problem, controller, splitting, formats)
         solver = ExactSolver(words)
         cold = solver.solve(tuning.demand, tuning.move_before, solver.cold(len(tuning.demand)))
         unsolved = float((~cold.solved).mean())
-        warm = warm_run(problem, controller, words, _TUNING_LOOPS, _TUNING_TICKS, seed=1)
+        alone = iterations_alone(words, _TUNING_LOOPS)
+        warm = warm_run(problem, controller, alone, _TUNING_LOOPS, _TUNING_TICKS, seed=1)
         rank = (max(unsolved, UNSOLVED_SHARE_MAX), float(warm.iterations.mean()))
-        ranked.append((rank, splitting, words))
-    _, splitting, words = min(ranked, key=lambda entry: entry[0])
-    return splitting, words
+        ranked.append((rank, splitting, formats))
+    _, splitting, formats = min(ranked, key=lambda entry: entry[0])
+    return splitting, formats
 
 
-def _fit(problem: Problem, controller: Design, splitting: Splitting, tuning: Samples) -> Integers:
-    """Return words in the finest formats whose proof holds; raise ProgramError if none does."""
+def _choose_search(words: Integers, tuning: Samples) -> tuple[int, int]:
+    """Return iterations of a burst, and guesses after it, that answer cold starts soonest.
+
+    Where moves may change little in a tick, sets differ by many rows from tick to tick,
+    and a good guess needs more of both.
+    """
+    ranked = []
+    for choice in itertools.product(BURST_CHOICES, GUESSES_CHOICES):
+        words[[layout.AT_BURST, layout.AT_GUESSES_MAX]] = choice
+        plan = ExactPlan(words)
+        outcome = plan.solve(plan.fresh(len(tuning.demand)), tuning.demand, tuning.move_before)
+        cost = outcome.iterations + ITERATIONS_A_GUESS * outcome.guesses
+        ranked.append((int((~outcome.solved).sum()), float(cost.mean()), choice))
+    return min(ranked)[-1]
+
+
+def _fit(
+    problem: Problem, controller: Design, splitting: Splitting, tuning: Samples
+) -> fixed.Formats:
+    """Return the finest formats whose proof holds; raise ProgramError if none does."""
     horizon = problem.therapy.horizon
     formats = fixed.Formats(
         factor_shift=13,
@@ -104,14 +141,21 @@ def _fit(problem: Problem, controller: Design, splitting: Splitting, tuning: Sam
         )
         if _holds(words, ("solver.moves",)):
             break
-    for response_shift in range(17, 7, -1):
+    for response_shift in range(17, 12, -1):
         words = fixed.assemble(
             problem, controller, splitting, formats.with_shifts(factor_shift, response_shift)
         )
-        if _holds(words, ("solver.outputs_sum", "solver.outputs")):
+        if _holds(words, _RESPONSE_SIGNALS):
+            break
+    for weight_shift in range(4, -1, -1):
+        finest = replace(
+            formats.with_shifts(factor_shift, response_shift), weight_shift=weight_shift
+        )
+        words = fixed.assemble(problem, controller, splitting, finest)
+        if _holds(words, ("finish.error", "finish.weighted")):
             break
     require_proof(words)
-    return words
+    return finest
 
 
 def _measured_caps(words: Integers, tuning: Samples) -> Integers:

@@ -27,13 +27,35 @@ class Warm:
     w: Integers
     relaxed: Integers
 
+    def at(self, index: Integers) -> Warm:
+        """Return a copy of the problems at `index`."""
+        return Warm(self.z[index], self.w[index], self.relaxed[index])
+
+    def put(self, index: Integers, part: Warm) -> None:
+        """Write the problems at `index`."""
+        self.z[index], self.w[index], self.relaxed[index] = part.z, part.w, part.relaxed
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """What S problems ask: linear term (S, N), bounds of the rows (S, 3N)."""
+
+    linear: Floats
+    low: Integers
+    high: Integers
+
+    def at(self, index: Integers) -> Posed:
+        """Return the problems at `index`."""
+        return Posed(self.linear[index], self.low[index], self.high[index])
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """First moves (S,), iterations (S,), whether the residuals met their limits (S,)."""
+    """Plans of S problems, what they took, and whether they are answers."""
 
     moves: Integers  # (S, N) Q14
     iterations: Integers
+    guesses: Integers  # active sets that were looked at
     solved: npt.NDArray[np.bool_]
     warm: Warm
 
@@ -49,9 +71,10 @@ class ExactSolver:
         )
         self.one = 1 << int(words[layout.AT_DATA_BITS])
         self.linear = words[offsets[3] : offsets[4]].reshape(n, n + 2).astype(np.float64)
-        self.factor = unblocked(words[offsets[4] : offsets[5]], n, False).astype(np.float64)
-        self.response = unblocked(words[offsets[5] : offsets[6]], n, True).astype(np.float64)
+        self.factor = unblocked(words[offsets[4] : offsets[5]], n, 2 * n).astype(np.float64)
+        self.response = unblocked(words[offsets[5] : offsets[6]], n).astype(np.float64)
         self.caps = words[offsets[6] : offsets[7]]
+        self.inverse = unblocked(words[offsets[7] : offsets[8]], n, n).astype(np.float64)
 
     def cold(self, count: int) -> Warm:
         """Return the state that a fresh solver starts from."""
@@ -66,26 +89,38 @@ class ExactSolver:
         return Warm(warm.z[:, index], warm.w[:, index], warm.relaxed)
 
     def solve(self, demand: Integers, move_before: Integers, start: Warm) -> Outcome:
-        """Solve for demand (S, N) and move_before (S,), both Q14."""
-        words, n = self._words, self.horizon
+        """Solve for demand (S, N) and move_before (S,), both Q14, by iterations alone."""
+        state = Warm(start.z.copy(), start.w.copy(), start.relaxed.copy())
+        cap = int(self._words[layout.AT_ITERATIONS_MAX])
+        iterations, solved = self.iterate(state, self.posed(demand, move_before), cap)
+        n = self.horizon
+        no_guesses = np.zeros_like(iterations)
+        return Outcome(state.z[:, n : 2 * n], iterations, no_guesses, solved, state)
+
+    def posed(self, demand: Integers, move_before: Integers) -> Posed:
+        """Return what these problems ask of the iterations."""
         low, high = self._bounds(demand, move_before)
         inputs = np.column_stack([demand, move_before, np.full(len(demand), self.one)])
-        linear = _rounded(inputs @ self.linear.T, int(words[layout.AT_LINEAR_SHIFT]))
-        state = Warm(start.z.copy(), start.w.copy(), start.relaxed.copy())
-        iterations = np.full(len(demand), int(words[layout.AT_ITERATIONS_MAX]))
-        solved = np.zeros(len(demand), dtype=bool)
-        active = np.arange(len(demand))
-        for iteration in range(1, int(words[layout.AT_ITERATIONS_MAX]) + 1):
-            part = Warm(state.z[active], state.w[active], state.relaxed[active])
-            done = self._iterate(part, linear[active], low[active], high[active])
-            state.z[active], state.w[active] = part.z, part.w
-            state.relaxed[active] = part.relaxed
+        shift = int(self._words[layout.AT_LINEAR_SHIFT])
+        return Posed(_rounded(inputs @ self.linear.T, shift), low, high)
+
+    def iterate(
+        self, state: Warm, posed: Posed, count: int
+    ) -> tuple[Integers, npt.NDArray[np.bool_]]:
+        """Iterate `state` in place until the residuals meet their limits, or `count` times."""
+        iterations = np.full(len(state.z), count)
+        solved = np.zeros(len(state.z), dtype=bool)
+        active = np.arange(len(state.z))
+        for iteration in range(1, count + 1):
+            part = state.at(active)
+            done = self._iterate(part, posed.at(active))
+            state.put(active, part)
             iterations[active[done]] = iteration
             solved[active[done]] = True
             active = active[~done]
             if not len(active):
                 break
-        return Outcome(state.z[:, n : 2 * n], iterations, solved, state)
+        return iterations, solved
 
     def _bounds(self, demand: Integers, move_before: Integers) -> tuple[Integers, Integers]:
         """Return low and high (S, 3N) of every ADMM row."""
@@ -101,16 +136,14 @@ class ExactSolver:
         high[:, 2 * n :] = demand + int(words[layout.AT_BAND_HIGH])
         return low, high
 
-    def _iterate(
-        self, state: Warm, linear: Floats, low: Integers, high: Integers
-    ) -> npt.NDArray[np.bool_]:
+    def _iterate(self, state: Warm, posed: Posed) -> npt.NDArray[np.bool_]:
         """Do one iteration in place; return which problems' residuals met their limits."""
         words, n = self._words, self.horizon
         pull = state.z - state.w
         changes_pull = np.column_stack([pull[:, :n], np.zeros(len(pull), dtype=np.int64)])
         rhs = changes_pull[:, :n] - changes_pull[:, 1:] + pull[:, n : 2 * n]
         rhs = rhs + (state.relaxed >> int(words[layout.AT_SIGMA_SHIFT]))
-        total = linear + np.column_stack([rhs, pull[:, 2 * n :]]) @ self.factor.T
+        total = posed.linear + np.column_stack([rhs, pull[:, 2 * n :]]) @ self.factor.T
         most = int(words[layout.AT_MOVE_MAX])
         moves = np.clip(_floored(total, int(words[layout.AT_FACTOR_SHIFT])), -most, most)
         changes = np.diff(moves, axis=1, prepend=0)
@@ -120,8 +153,8 @@ class ExactSolver:
         )
         tilde = np.column_stack([changes, moves, outputs])
         argument = tilde + ((tilde - state.z) >> 1) + state.w
-        argument = np.clip(argument, low - self.caps, high + self.caps)
-        projected = np.clip(argument, low, high)
+        argument = np.clip(argument, posed.low - self.caps, posed.high + self.caps)
+        projected = np.clip(argument, posed.low, posed.high)
         soft = argument[:, 2 * n :] - projected[:, 2 * n :]
         projected[:, 2 * n :] += soft >> int(words[layout.AT_SOFT_SHIFT])
         primal = _magnitude(tilde - projected) >> int(words[layout.AT_PRIMAL_BITS])
@@ -131,12 +164,12 @@ class ExactSolver:
         return done
 
 
-def unblocked(words: Integers, n: int, triangular: bool) -> Integers:
-    """Return the table that fixed.blocked put into blocks: (N, N) or (N, 2N)."""
-    table = np.zeros((n, n if triangular else 2 * n), dtype=np.int64)
+def unblocked(words: Integers, n: int, columns: int = 0) -> Integers:
+    """Return the table that fixed.blocked put into blocks: (N, columns), or a triangle."""
+    table = np.zeros((n, columns or n), dtype=np.int64)
     at = 0
     for start in range(0, n, 4):
-        width = start + 4 if triangular else 2 * n
+        width = columns or start + 4
         table[start : start + 4, :width] = words[at : at + 4 * width].reshape(width, 4).T
         at += 4 * width
     return table

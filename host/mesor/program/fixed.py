@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import toeplitz
 
 from mesor.errors import ProgramError
 from mesor.program.design import Design, Splitting, conc_unit_ug_l
 from mesor.program.problem import Problem
+from pump.core.blocks import FINE_BITS
+from pump.core.refine_twin import DIRECTION_BITS, SCALE_BITS
 from pump.spec import limits
 from pump.spec import program as layout
 
@@ -27,6 +30,9 @@ ESTIMATE_BITS = 20
 COEFFICIENT_BITS = 28  # of model and gains: entries below 8
 FREE_BITS = 25
 INT32_MAX = 2**31 - 1
+DESCENTS_MAX = 4
+DIRECTIONS_MAX = 12
+STATIONARY_BITS = 6  # mean gradient of free moves below 2**6 of 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,9 @@ class Formats:
     primal_bits: int
     dual_bits: int
     iterations_max: int
+    weight_shift: int = 4  # of the outputs' weights in the exact finish
+    burst: int = 5  # iterations between two tries to finish
+    guesses_max: int = 6  # active sets of one try
 
     def with_shifts(self, factor_shift: int, response_shift: int) -> Formats:
         """Return the same formats with other table shifts."""
@@ -82,13 +91,15 @@ def assemble(
         to_fixed(controller.free, FREE_BITS, "free").ravel(),
         to_fixed(_with_rounding(splitting.linear), COEFFICIENT_BITS, "linear").ravel(),
         blocked(to_fixed(splitting.factor, formats.factor_shift, "factor")),
-        blocked(to_fixed(controller.response, formats.response_shift, "response"), True),
+        blocked(_response(controller, formats.response_shift), True),
         formats.caps,
+        blocked(_inverse(controller)),
     ]
     body = np.concatenate(tables)
     offsets = layout.table_offsets(horizon, states, len(controller.gains))
     scalars = _scalars(problem, controller, splitting, formats, linear_shift)
     scalars[layout.AT_WORDS] = offsets[-1] + 1
+    _set_finish(scalars, controller, formats)
     words = np.concatenate([scalars, body, [0]])
     if len(words) > limits.PROGRAM_WORDS_MAX:
         raise ProgramError(
@@ -97,6 +108,53 @@ def assemble(
         )
     words[-1] = _checksum(words[:-1])
     return words
+
+
+def _response(controller: Design, shift: int) -> Integers:
+    """Return the response table, its entries the differences of the rounded step response.
+
+    So the error of a steady move's output is that of one rounding, not of a sum of them.
+    """
+    step = to_fixed(np.cumsum(controller.response[:, 0]), shift, "response")
+    impulse = np.diff(step, prepend=0)
+    table: Integers = toeplitz(impulse, np.zeros_like(impulse))
+    return table
+
+
+def _inverse(controller: Design) -> Integers:
+    """Return the inverse of half the Hessian, as fine as a row's sum with any residual allows."""
+    inverse = np.linalg.inv(controller.hessian / 2.0)
+    room = INT32_MAX / 2.0 ** (SCALE_BITS + 1)
+    bits = math.floor(math.log2(room / np.abs(inverse).sum(axis=1).max()))
+    return to_fixed(inverse, bits, "inverse")
+
+
+def _set_finish(values: Integers, controller: Design, formats: Formats) -> None:
+    """Set what the exact finish needs: how long it may try, and the cost in its formats."""
+    weight_shift, response_shift = formats.weight_shift, formats.response_shift
+    change_shift = min(30, 13 - math.floor(math.log2(controller.change_weight)))
+    soft = round((1.0 + controller.soft_weight) * 2.0**weight_shift)
+    fine = controller.soft_weight * 2.0**FINE_BITS
+    values[layout.AT_BURST] = formats.burst
+    values[layout.AT_GUESSES_MAX] = formats.guesses_max
+    values[layout.AT_DESCENTS_MAX] = DESCENTS_MAX
+    values[layout.AT_DIRECTIONS_MAX] = DIRECTIONS_MAX
+    values[layout.AT_STATIONARY_BITS] = STATIONARY_BITS
+    values[layout.AT_CHANGE_GAIN] = math.floor(controller.change_weight * 2.0**change_shift)
+    values[layout.AT_CHANGE_SHIFT] = change_shift
+    values[layout.AT_WEIGHT_SHIFT] = weight_shift
+    values[layout.AT_SOFT_WEIGHT] = soft
+    values[layout.AT_SOFT_OFFSET_LOW] = round(fine * values[layout.AT_BAND_LOW])
+    values[layout.AT_SOFT_OFFSET_HIGH] = round(fine * values[layout.AT_BAND_HIGH])
+    total = int(np.abs(_response(controller, response_shift)[:, 0]).sum())
+    outputs = (total << DIRECTION_BITS >> response_shift) + 1
+    values[layout.AT_SPARE_SHIFT] = _spare_shift(total * outputs)
+    values[layout.AT_SOFT_SPARE_SHIFT] = _spare_shift(total * (soft * outputs >> weight_shift))
+
+
+def _spare_shift(total: int) -> int:
+    """Return the least shift that brings a sum well below 2**31."""
+    return max(0, total.bit_length() - 30)
 
 
 def to_bytes(words: Integers) -> bytes:

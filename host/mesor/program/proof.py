@@ -13,30 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesor.program.bounds import INT32, SMALL_INT, Bound
 from mesor.program.exact import ExactSolver, Integers
+from mesor.program.finish_proof import prove_finish
 from pump.spec import program as layout
-
-SMALL_INT = 2**30  # MicroPython allocates from here on
-INT32 = 2**31
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """One signal: its proved magnitude, and what must stay above it."""
-
-    signal: str
-    magnitude: int
-    limit: int
-
-    @property
-    def holds(self) -> bool:
-        """Say whether the signal fits."""
-        return self.magnitude < self.limit
-
-    @property
-    def spare_bits(self) -> float:
-        """Return how many bits are unused; negative when it does not fit."""
-        return float(np.log2(self.limit / max(1, self.magnitude)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +35,12 @@ class _Span:
 
 def prove(words: Integers) -> list[Bound]:
     """Return a bound for every intermediate of a tick; the caller looks whether all hold."""
-    return [*_prove_plain(words), *_prove_estimator(words), *_prove_solver(words)]
+    return [
+        *_prove_plain(words),
+        *_prove_estimator(words),
+        *_prove_solver(words),
+        *prove_finish(words),
+    ]
 
 
 def _prove_plain(words: Integers) -> list[Bound]:

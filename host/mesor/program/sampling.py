@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draws the states on which a program's error and iterations are stated."""
+"""Draws the states on which a program's error and iterations are stated, and those near them."""
 
 from __future__ import annotations
 
@@ -15,32 +15,64 @@ from mesor.program.problem import Problem
 
 Floats = npt.NDArray[np.float64]
 ONE = 1 << DATA_BITS
+LEVEL_MAX = 3.2  # half targets
+DISTURBANCE_MAX = 0.5  # full rates
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Sampled states: compartments and disturbance (S, n), last moves (S,) in full rates."""
+
+    state: Floats
+    last: Floats
+
+    def at(self, index: Integers) -> States:
+        """Return those at `index`."""
+        return States(self.state[index], self.last[index])
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Sampled QPs: demand (S, N) and last moves (S,), both Q14."""
+    """The QPs that states pose: demand (S, N) and last moves (S,), both Q14."""
 
     demand: Integers
     move_before: Integers
 
 
-def sample_demands(problem: Problem, controller: Design, count: int, seed: int) -> Samples:
-    """Draw states over the stated range and return the QPs that they pose.
+def sample_states(controller: Design, count: int, seed: int) -> States:
+    """Draw states over the stated range.
 
     Compartments 0..1.6 targets, disturbance within half a full rate, last move
     0, 1 or anything between.
     """
     random = np.random.default_rng(seed)
     states = len(controller.transition)
-    state = random.uniform(0.0, 3.2, (count, states))
-    state[:, -1] = random.uniform(-0.5, 0.5, count)
+    state = random.uniform(0.0, LEVEL_MAX, (count, states))
+    state[:, -1] = random.uniform(-DISTURBANCE_MAX, DISTURBANCE_MAX, count)
     draw = random.random(count)
     last = np.where(draw < 0.3, 0.0, np.where(draw < 0.45, 1.0, random.random(count)))
-    return Samples(
-        demand_of(problem, controller, state),
-        np.round(last * ONE).astype(np.int64),
-    )
+    return States(state, last)
+
+
+def nearby_states(states: States, copies: int, radius: float, seed: int) -> States:
+    """Return `copies` of each state, moved by up to `radius` of the range, still inside it."""
+    random = np.random.default_rng(seed)
+    state, last = np.repeat(states.state, copies, axis=0), np.repeat(states.last, copies)
+    state = state + random.normal(0.0, radius * LEVEL_MAX, state.shape)
+    state[:, :-1] = np.clip(state[:, :-1], 0.0, LEVEL_MAX)
+    state[:, -1] = np.clip(state[:, -1], -DISTURBANCE_MAX, DISTURBANCE_MAX)
+    return States(state, np.clip(last + random.normal(0.0, radius, last.shape), 0.0, 1.0))
+
+
+def posed(problem: Problem, controller: Design, states: States) -> Samples:
+    """Return the QPs that these states pose."""
+    last: Integers = np.round(states.last * ONE).astype(np.int64)
+    return Samples(demand_of(problem, controller, states.state), last)
+
+
+def sample_demands(problem: Problem, controller: Design, count: int, seed: int) -> Samples:
+    """Return the QPs of sampled states."""
+    return posed(problem, controller, sample_states(controller, count, seed))
 
 
 def demand_of(problem: Problem, controller: Design, state: Floats) -> Integers:

@@ -179,7 +179,7 @@ def test_any_flipped_bit_of_a_program_is_found(program: Program, place: int) -> 
 # from the formats' meaning (spec/program.py), not from the firmware's own table.
 OUT_OF_RANGE = {
     "AT_MAGIC": (layout.MAGIC - 1, layout.MAGIC + 1),
-    "AT_LAYOUT": (0, 2),
+    "AT_LAYOUT": (1, 3),
     "AT_WORDS": (0, 9999),
     "AT_HORIZON": (4, 44),
     "AT_STATES": (1, 5),
@@ -209,7 +209,7 @@ OUT_OF_RANGE = {
     "AT_CHANGE_MAX": (0, (1 << 15) + 1),
     "AT_LINEAR_SHIFT": (0, 32),
     "AT_FACTOR_SHIFT": (0, 25),
-    "AT_RESPONSE_SHIFT": (0, 25),
+    "AT_RESPONSE_SHIFT": (12, 25),
     "AT_SOFT_SHIFT": (0, 9),
     "AT_SIGMA_SHIFT": (0, 31),
     "AT_MOVE_MAX": (0, (1 << 20) + 1),
@@ -226,6 +226,19 @@ OUT_OF_RANGE = {
     "AT_PRESSURE_RAW_MAX": (-1, 65_536),
     "AT_RESERVOIR_RAW_MIN": (-1, 65_536),
     "AT_BATTERY_RAW_MIN": (-1, 65_536),
+    "AT_BURST": (0, limits.ITERATIONS_MAX + 1),
+    "AT_GUESSES_MAX": (-1, 17),
+    "AT_DESCENTS_MAX": (0, 17),
+    "AT_DIRECTIONS_MAX": (0, 33),
+    "AT_STATIONARY_BITS": (2, 11),
+    "AT_CHANGE_GAIN": (0, 1 << 14),
+    "AT_CHANGE_SHIFT": (6, 31),
+    "AT_WEIGHT_SHIFT": (-1, 9),
+    "AT_SOFT_WEIGHT": (0, (1 << 14) + 1),
+    "AT_SOFT_OFFSET_LOW": (-(1 << 28) - 1, 1),
+    "AT_SOFT_OFFSET_HIGH": (-1, (1 << 28) + 1),
+    "AT_SOFT_SPARE_SHIFT": (-1, 13),
+    "AT_SPARE_SHIFT": (-1, 13),
 }
 
 
