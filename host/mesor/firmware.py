@@ -19,6 +19,7 @@ from typing import Final
 
 from mesor.cache import user_cache_dir, write_atomically
 from mesor.errors import ImageError
+from mesor.folding import constants_of, fold
 
 _ENTRY: Final = "main.py"
 # The Python twins of the machine-code kernels run on the host only.
@@ -46,10 +47,11 @@ def build_firmware(root: Path | None = None) -> dict[str, bytes]:
         )
     compiler = _Compiler()
     files = {_ENTRY: entry.read_bytes()}
-    for path in sorted((folder / "pump").rglob("*.py")):
-        name = path.relative_to(folder).as_posix()
-        if name not in _HOST_ONLY:
-            files[f"{name.removesuffix('.py')}.mpy"] = compiler.compile(name, path.read_bytes())
+    sources = _sources(folder)
+    constants = {_module(name): constants_of(source) for name, source in sources.items()}
+    for name, source in sources.items():
+        folded = fold(source, constants).encode()
+        files[f"{name.removesuffix('.py')}.mpy"] = compiler.compile(name, folded)
     return dict(sorted(files.items()))
 
 
@@ -68,6 +70,21 @@ def _source_root() -> Path:
     if package is None or package.origin is None:
         raise ImageError("the firmware's sources are not installed: install Mesor from its folder")
     return Path(package.origin).parent.parent
+
+
+def _sources(folder: Path) -> dict[str, str]:
+    """Return path -> text of every module that a board needs."""
+    sources = {}
+    for path in sorted((folder / "pump").rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        if name not in _HOST_ONLY:
+            sources[name] = path.read_text(encoding="utf-8")
+    return sources
+
+
+def _module(name: str) -> str:
+    """Return the name under which the module at this path is imported."""
+    return name.removesuffix(".py").replace("/", ".")
 
 
 class _Compiler:
