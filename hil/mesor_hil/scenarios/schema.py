@@ -16,6 +16,7 @@ from mesor.errors import ScenarioError
 from mesor.input_tables import Section, impossible
 from mesor.patients import BetweenSubjectVariability, ClearanceChange, PatientParameters
 from mesor_hil.plant import PumpMechanics, SensorSettings
+from pump.core.schedule import has_room
 from pump.spec import limits
 
 # The upper ends keep every product of two keys finite; no unit used here comes near them.
@@ -296,14 +297,13 @@ class Scenario(Section):
     def _check_step_rate(self) -> None:
         """Raise when the full rate asks for more steps than fit into a device tick."""
         per_step_mg = self.pump.mechanics().dose_mg(1, self.drug.conc_mg_ml)
-        steps = self.therapy.rate_max_mg_h * self.therapy.tick_s / 3600.0 / per_step_mg
-        window_ms = self.therapy.tick_s * 1000.0 / self.bench.clock_factor
-        window_ms -= limits.WINDOW_MARGIN_MS
-        if window_ms <= 0.0 or steps * 1000.0 / window_ms > limits.STEP_RATE_HZ_MAX:
+        steps = int(self.therapy.rate_max_mg_h * self.therapy.tick_s / 3600.0 / per_step_mg)
+        tick_ms = self.therapy.tick_s * 1000 // self.bench.clock_factor
+        if not has_room(tick_ms, steps):
             raise impossible(
-                f"rate_max_mg_h asks for {steps:.0f} microsteps a tick, which do not fit into "
-                f"the {max(window_ms, 0.0):.0f} ms that bench.clock_factor "
-                f"{self.bench.clock_factor} leaves at {limits.STEP_RATE_HZ_MAX} steps/s; "
+                f"rate_max_mg_h asks for {steps} microsteps a tick, which do not fit into the "
+                f"{tick_ms} ms that bench.clock_factor {self.bench.clock_factor} makes of it at "
+                f"{limits.STEP_RATE_HZ_MAX} steps/s, less what a late tick and its work take; "
                 "lower the clock factor or the rate, or raise the concentration."
             )
 
