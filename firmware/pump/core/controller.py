@@ -8,6 +8,7 @@ may depend on.  `mesor replay` runs this very class on the logged inputs.
 
 from array import array
 
+from pump.compat import micropython, ptr32
 from pump.core import supervisor
 from pump.core.estimator import Estimator
 from pump.core.limiter import Limiter
@@ -17,6 +18,20 @@ from pump.core.supervisor import Supervisor
 from pump.spec import program as layout
 from pump.spec import reasons
 from pump.spec import record as at
+
+
+@micropython.viper
+def _write_plan(
+    record: ptr32, moves: ptr32, free: ptr32, outputs: ptr32, outputs_shift: int, n: int
+):
+    """Write the planned trajectory: rate in the high half, concentration in the low."""
+    for i in range(n):
+        conc = (free[i] + (outputs[i] >> outputs_shift)) >> 2
+        if conc < 0:
+            conc = 0
+        if conc > at.PLAN_CONC_MAX:
+            conc = at.PLAN_CONC_MAX
+        record[at.PLAN + i] = (moves[i] << 15) | conc
 
 
 class Controller:
@@ -121,8 +136,9 @@ class Controller:
         record[at.STATE] = self.supervisor.state
         record[at.FAULT_REASON] = self.supervisor.fault
         record[at.LIMIT_REASON] = self.limiter.reason if running else reasons.LIMIT_STOPPED
+        state = self.estimator.state
         for i in range(self.estimator.states):
-            record[at.ESTIMATE + i] = self.estimator.state[i]
+            record[at.ESTIMATE + i] = state[i]
         record[at.ITERATIONS] = solver.iterations
         record[at.SOLVED] = 1 if solver.solved else 0
         record[at.PLAN_SOURCE] = self.planner.source
@@ -131,17 +147,12 @@ class Controller:
         record[at.STEPS_TOTAL] = self.limiter.total
         record[at.CARRY] = self.limiter.carry
         record[at.SOLVE_US] = solver.solve_us
-        self._report_plan()
-
-    def _report_plan(self) -> None:
-        """Write the planned trajectory: rate in the high half, concentration in the low."""
-        record = self.record
         planner = self.planner
-        solver = planner.solver
-        for i in range(planner.horizon):
-            conc = (planner.free[i] + solver.output(i)) >> 2
-            if conc < 0:
-                conc = 0
-            if conc > at.PLAN_CONC_MAX:
-                conc = at.PLAN_CONC_MAX
-            record[at.PLAN + i] = (planner.moves[i] << 15) | conc
+        _write_plan(
+            record,
+            planner.moves,
+            planner.free,
+            solver.outputs,
+            solver.outputs_shift,
+            planner.horizon,
+        )

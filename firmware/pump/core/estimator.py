@@ -10,8 +10,28 @@ Q(estimate_bits); products are summed in 64 bits by kernels.multiply.
 
 from array import array
 
+from pump.compat import micropython, ptr32
 from pump.core import blocks, kernels
 from pump.spec import program as layout
+
+
+@micropython.viper
+def _take(state: ptr32, values: ptr32, n: int, most: int):
+    """Set the state to `values`, inside the range that the certificate assumes."""
+    for i in range(n):
+        value = values[i]
+        if value > most:
+            value = most
+        if value < -most:
+            value = -most
+        state[i] = value
+
+
+@micropython.viper
+def _add(state: ptr32, values: ptr32, n: int):
+    """Add the state to `values`."""
+    for i in range(n):
+        values[i] += state[i]
 
 
 class Estimator:
@@ -57,8 +77,7 @@ class Estimator:
         state = self.state
         state[self.states] = move
         kernels.multiply(self._predict)
-        for i in range(self.states):
-            state[i] = self._clamped(self._next[i])
+        _take(state, self._next, self.states, self._state_max)
 
     def correct(self, level: int) -> None:
         """Take in a reading, Q(estimate_bits) of the concentration unit."""
@@ -71,13 +90,5 @@ class Estimator:
             self._words, self._gains_at + gain * self.states
         )
         kernels.multiply(self._correct)
-        for i in range(self.states):
-            state[i] = self._clamped(state[i] + self._next[i])
-
-    def _clamped(self, value: int) -> int:
-        """Return `value` inside the range that the certificate assumes."""
-        if value > self._state_max:
-            return self._state_max
-        if value < -self._state_max:
-            return -self._state_max
-        return value
+        _add(state, self._next, self.states)
+        _take(state, self._next, self.states, self._state_max)

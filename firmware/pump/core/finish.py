@@ -14,13 +14,6 @@ from pump.core import active_set, blocks
 from pump.core.kernels import block, judge, place, refine, tie
 from pump.spec import program as layout
 
-# Words of the blocks, as in core/blocks.py, folded into viper code; a test holds them equal.
-_SPARE_SHIFT = const(18)
-_STOP = const(22)
-_DIRECTIONS_MAX = const(23)
-_SLACK = const(20)
-_OUTPUT_SLACK = const(21)
-
 # Words of the limits of a search.
 _GUESSES = const(0)
 _DESCENTS = const(1)
@@ -42,9 +35,9 @@ _ONE_BITS = const(10)  # of segments' reciprocals
 @micropython.viper
 def _descend(refine_block, words: ptr32, limits: ptr32) -> int:
     """Solve on the guess that was tied; return the mask of the residual that is left."""
-    words[_DIRECTIONS_MAX] = 0
+    words[blocks.REFINE_DIRECTIONS_MAX] = 0
     mask = int(refine(refine_block))
-    words[_DIRECTIONS_MAX] = limits[_DIRECTIONS]
+    words[blocks.REFINE_DIRECTIONS_MAX] = limits[_DIRECTIONS]
     accepted = limits[_ACCEPTED]
     descents = limits[_DESCENTS]
     while mask >= accepted and descents > 0:
@@ -52,7 +45,7 @@ def _descend(refine_block, words: ptr32, limits: ptr32) -> int:
         small = (accepted << SCALED_BITS) // mask
         if small < SCALED_MIN:
             small = SCALED_MIN
-        words[_STOP] = limits[_MOVES] * small * small >> 1
+        words[blocks.REFINE_STOP] = limits[_MOVES] * small * small >> 1
         before = mask
         mask = int(refine(refine_block))
         descents -= 1
@@ -65,15 +58,15 @@ def _descend(refine_block, words: ptr32, limits: ptr32) -> int:
 def _search(refine_block, refine_words: ptr32, set_block, set_words: ptr32, limits: ptr32) -> int:
     """Go from guess to guess until one holds; say whether its plan is accepted."""
     for _ in range(limits[_GUESSES]):
-        refine_words[_SPARE_SHIFT] = limits[_SPARE]
+        refine_words[blocks.REFINE_SPARE_SHIFT] = limits[_SPARE]
         if int(tie(set_block)) != 0:
-            refine_words[_SPARE_SHIFT] = limits[_SOFT_SPARE]
+            refine_words[blocks.REFINE_SPARE_SHIFT] = limits[_SOFT_SPARE]
         mask = int(_descend(refine_block, refine_words, limits))
         widened = mask
         if widened > RESIDUAL_MOST:
             widened = RESIDUAL_MOST
-        set_words[_SLACK] = SLACK_LEAST + 2 * widened
-        set_words[_OUTPUT_SLACK] = OUTPUT_SLACK_LEAST + widened
+        set_words[blocks.SET_SLACK] = SLACK_LEAST + 2 * widened
+        set_words[blocks.SET_OUTPUT_SLACK] = OUTPUT_SLACK_LEAST + widened
         if int(judge(set_block)) == 0:
             return 1 if mask < limits[_ACCEPTED] else 0
     return 0
@@ -101,7 +94,7 @@ class Finish:
         )
         self._sets = array("i", [0] * (3 * n))
         self._moves = array("i", [0] * n)
-        self._outputs = array("i", [0] * n)
+        self.outputs = array("i", [0] * n)
         # Segments, weights, offsets, gradient: written by one kernel and read by another.
         self._shared = array("i", [0] * (5 * n))
         self._duals = array("i", [0] * (2 * n))
@@ -115,7 +108,7 @@ class Finish:
         n = self._n
         entries = [place(words, response_at), place(words, inverse_at)]
         entries += [place(self._shared, part * n) for part in (0, 2, 3)]
-        entries += [place(demand), place(self._moves), place(self._outputs)]
+        entries += [place(demand), place(self._moves), place(self.outputs)]
         entries += [place(self._shared, 4 * n)]
         entries += [place(self._scratch, part * n) for part in range(6)]
         entries += [
@@ -140,7 +133,7 @@ class Finish:
             place(self._shared, 3 * n),
             place(self._shared, 4 * n),
             place(self._duals),
-            place(self._outputs),
+            place(self.outputs),
             place(demand),
             n,
             self._change << blocks.FINE_BITS,
@@ -161,7 +154,7 @@ class Finish:
 
     def read(self, rows) -> None:
         """Guess from the ADMM's rows."""
-        active_set.read(self._sets, self._moves, rows, self._n, blocks.ROW_WORDS)
+        active_set.read(self._sets, self._moves, rows, self._n)
 
     def run(self, move_before: int) -> bool:
         """Say whether a plan was found and proved optimal, from the guess as it stands."""
@@ -175,7 +168,3 @@ class Finish:
     def plan(self, moves, move_before: int) -> None:
         """Write the plan (N,), Q(data_bits), feasible exactly."""
         active_set.feasible(self._moves, moves, self._n, self._change, self._one, move_before)
-
-    def output(self, i: int) -> int:
-        """Return what the plan adds to output i, Q(data_bits)."""
-        return self._outputs[i] >> blocks.FINE_BITS

@@ -20,9 +20,6 @@ from pump.core import blocks, kernels
 from pump.core.finish import Finish
 from pump.spec import program as layout
 
-_ROW = const(5)  # blocks.ROW_WORDS, folded into viper code
-_LOW = const(2)
-_HIGH = const(3)
 _US_WRAP = const(0x3FFFFFFF)  # 2**30 would not be a small int
 
 
@@ -30,11 +27,11 @@ _US_WRAP = const(0x3FFFFFFF)  # 2**30 would not be a small int
 def _shift_rows(rows: ptr32, n: int):
     """Warm start: every group of N rows moves one tick on, its last row is kept."""
     for group in range(3):
-        at = group * n * _ROW
+        at = group * n * blocks.ROW_WORDS
         for _ in range(n - 1):
-            rows[at] = rows[at + _ROW]
-            rows[at + 1] = rows[at + _ROW + 1]
-            at += _ROW
+            rows[at] = rows[at + blocks.ROW_WORDS]
+            rows[at + 1] = rows[at + blocks.ROW_WORDS + 1]
+            at += blocks.ROW_WORDS
 
 
 @micropython.viper
@@ -43,23 +40,23 @@ def _load_pull(rows: ptr32, pull: ptr32, rhs: ptr32, n: int):
     at = 0
     for i in range(n):
         pull[i] = rows[at] - rows[at + 1]
-        at += _ROW
+        at += blocks.ROW_WORDS
     for i in range(n + 1, 2 * n + 1):
         pull[i] = rows[at] - rows[at + 1]
-        at += _ROW
+        at += blocks.ROW_WORDS
     for i in range(n, 2 * n):
         rhs[i] = rows[at] - rows[at + 1]
-        at += _ROW
+        at += blocks.ROW_WORDS
 
 
 @micropython.viper
 def _set_bounds(rows: ptr32, demand: ptr32, n: int, band_low: int, band_high: int):
     """Set the outputs' soft bounds around what the target asks of the pump."""
-    at = 2 * n * _ROW
+    at = 2 * n * blocks.ROW_WORDS
     for i in range(n):
-        rows[at + _LOW] = demand[i] + band_low
-        rows[at + _HIGH] = demand[i] + band_high
-        at += _ROW
+        rows[at + blocks.ROW_LOW] = demand[i] + band_low
+        rows[at + blocks.ROW_HIGH] = demand[i] + band_high
+        at += blocks.ROW_WORDS
 
 
 def _no_clock() -> int:
@@ -70,7 +67,7 @@ def _no_clock() -> int:
 class Solver:
     """One QP, warm-started from tick to tick.
 
-    Set `demand` (N,), then call `solve`; `move(i)` and `output(i)` give the plan.
+    Set `demand` (N,), then call `solve`; `plan` and `outputs` give what it found.
     """
 
     def __init__(self, words, places):
@@ -96,6 +93,9 @@ class Solver:
         self._outputs = array("i", [0] * n)
         self.iterations = 0
         self.solved = False
+        # (N,) what the plan adds to the output, Q(data_bits + outputs_shift).
+        self.outputs = self._outputs
+        self.outputs_shift = 0
         self.now_us = _no_clock  # the app hands in the board's, to measure solve_us
         self.solve_us = 0
         self._set_fixed_bounds(words, caps_at)
@@ -166,6 +166,8 @@ class Solver:
         self.solved = (self._finished and self._finish.run(move_before)) or self._iterate(
             move_before
         )
+        self.outputs = self._finish.outputs if self._finished else self._outputs
+        self.outputs_shift = blocks.FINE_BITS if self._finished else 0
         self.solve_us = (self.now_us() - began_us) & _US_WRAP
 
     def _set_out(self, move_before: int) -> None:
@@ -216,9 +218,3 @@ class Solver:
             for i in range(self.horizon):
                 moves[i] = rows[at]
                 at += blocks.ROW_WORDS
-
-    def output(self, i: int) -> int:
-        """Return what planned moves add to output i, Q(data_bits)."""
-        if self._finished:
-            return self._finish.output(i)
-        return self._outputs[i]

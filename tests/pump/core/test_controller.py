@@ -185,10 +185,10 @@ def test_the_record_shows_the_plan(words: array[int]) -> None:
     """Moves in the high half, concentrations in the low: what a reviewer's plot is drawn from."""
     controller = controller_of(words)
     decide(controller, 0, 10_000)
-    planner = controller.planner
+    planner, solver = controller.planner, controller.planner.solver
     for i in range(planner.horizon):
         word = controller.record[at.PLAN + i]
         assert word >> 15 == planner.moves[i]
-        level = planner.free[i] + planner.solver.output(i)
+        level = planner.free[i] + (solver.outputs[i] >> solver.outputs_shift)
         assert (word & 0x7FFF) == max(0, min(at.PLAN_CONC_MAX, level // 4))
     assert len(controller.record) == at.word_count(words[layout.AT_HORIZON])

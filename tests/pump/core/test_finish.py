@@ -11,7 +11,6 @@ import pytest
 
 from mesor.program import Program
 from mesor.program.reference import ReferenceSolver
-from pump.core import active_set, blocks, finish
 from pump.core.finish import Finish
 from pump.spec import program as layout
 
@@ -63,13 +62,3 @@ def test_plans_accepted_where_rows_are_redundant_are_osqps(
             assert np.abs(np.diff([before, *plan])).max() <= change
             accepted += 1
     assert accepted > 0
-
-
-def test_the_search_writes_the_words_that_the_kernels_read() -> None:
-    """Viper code cannot fold another module's constants."""
-    assert finish._SPARE_SHIFT == blocks.REFINE_SPARE_SHIFT
-    assert finish._STOP == blocks.REFINE_STOP
-    assert finish._DIRECTIONS_MAX == blocks.REFINE_DIRECTIONS_MAX
-    assert finish._SLACK == blocks.SET_SLACK
-    assert finish._OUTPUT_SLACK == blocks.SET_OUTPUT_SLACK
-    assert active_set._FINE_BITS == blocks.FINE_BITS
