@@ -4,6 +4,7 @@
     MesorError
     ├── ImageError      the MicroPython image or the firmware could not be made
     ├── ScenarioError   a scenario or another input file
+    ├── DosingError     a covariate, genotype or level from which no dose can follow
     ├── ProgramError    a therapy that cannot be compiled or certified
     ├── LinkError       the board does not answer, or answers wrongly
     └── RecordError     a run's folder or log cannot be read
@@ -24,6 +25,10 @@ class ImageError(MesorError):
 
 class ScenarioError(MesorError):
     """An input file says something that cannot be."""
+
+
+class DosingError(MesorError):
+    """A covariate, genotype or level from which no dose can follow."""
 
 
 class ProgramError(MesorError):
