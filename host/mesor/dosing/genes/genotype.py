@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Reads a genotype as laboratories write it into every diplotype that it can mean.
+
+    *1/*4                  one diplotype
+    *1/*2x2, *1/*2xN       copies of one allele; N of them: two or more
+    (*1/*4)xN              copies, but not known of which
+    *1/*2 or *4/*10        the assay cannot tell
+    c.2846A>T;HapB3        two variants, not known whether on one chromosome
+
+Nothing is guessed: what is open stays open as several diplotypes.  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mesor.dosing.genes.table import GeneTable
+from mesor.errors import DosingError
+
+# Laboratories write the copies with a letter x or with a multiplication sign.
+_COPIES = re.compile(r"(?P<name>.+?)(?:[x\u00d7](?P<count>N|[0-9]{1,2}))?")
+_UNPLACED = re.compile(
+    r"\((?P<first>[^/()]+)/(?P<second>[^/()]+)\)[x\u00d7](?P<count>N|[0-9]{1,2})"
+)
+_COPIES_MAX = 13
+_SHOWN_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Haplotype:
+    """What is on one chromosome: variants (several only if phase allows it) and copies.
+
+    copies_max is None when the laboratory counted only "N", that is two or more.
+    """
+
+    alleles: tuple[str, ...]
+    copies_min: int = 1
+    copies_max: int | None = 1
+
+    def __str__(self) -> str:
+        """Return it as laboratories write it."""
+        count = "" if self.copies_max == 1 else f"x{self.copies_max or 'N'}"
+        return "+".join(self.alleles) + count
+
+
+@dataclass(frozen=True, slots=True)
+class Diplotype:
+    """Both chromosomes, in the order written."""
+
+    first: Haplotype
+    second: Haplotype
+
+    def __str__(self) -> str:
+        """Return it as laboratories write it."""
+        return f"{self.first}/{self.second}"
+
+
+def read_genotype(table: GeneTable, text: str) -> tuple[Diplotype, ...]:
+    """Return every diplotype that text can mean, at least one.
+
+    Raises DosingError for an unknown allele, naming the nearest, and for what is no
+    genotype; a single allele is refused, the other one is never assumed.
+    """
+    found: list[Diplotype] = []
+    for option in re.split(r"\s+or\s+", text.strip()):
+        found += [item for item in _options(table, option.strip()) if item not in found]
+    return tuple(found)
+
+
+def _options(table: GeneTable, text: str) -> list[Diplotype]:
+    """Return what one of the alternatives of a call can mean."""
+    unplaced = _UNPLACED.fullmatch(text)
+    if unplaced:
+        first, second, count = unplaced.group("first", "second", "count")
+        placed = (f"{first}x{count}/{second}", f"{first}/{second}x{count}")
+        return [item for option in placed for item in _options(table, option)]
+    if text.count(";") == 1 and "/" not in text:
+        one, other = (table.allele(part.strip()) for part in text.split(";"))
+        return _either_phase(table, one, other)
+    parts = text.split("/")
+    if len(parts) != 2 or not all(part.strip() for part in parts):
+        raise DosingError(
+            f"{table.gene} genotype {text[:_SHOWN_MAX]!r} is not two alleles; write it like "
+            f"{_example(table)}, alternatives joined by ' or '."
+        )
+    return [Diplotype(_haplotype(table, parts[0]), _haplotype(table, parts[1]))]
+
+
+def _either_phase(table: GeneTable, one: str, other: str) -> list[Diplotype]:
+    """Return two variants on two chromosomes, and on one with a reference opposite."""
+    if "Reference" not in table.activity:
+        raise DosingError(
+            f"{table.gene} goes by whole alleles; write {one}/{other}, not {one};{other}."
+        )
+    reference = Haplotype(("Reference",))
+    together = Diplotype(reference, Haplotype((one, other)))
+    return [Diplotype(Haplotype((one,)), Haplotype((other,))), together]
+
+
+def _haplotype(table: GeneTable, text: str) -> Haplotype:
+    """Return one chromosome: an allele and its copies."""
+    match = _COPIES.fullmatch(text.strip())
+    assert match is not None, "any text that is not empty matches"
+    name, count = table.allele(match["name"].strip()), match["count"]
+    if count is None:
+        return Haplotype((name,))
+    if not table.copies:
+        raise DosingError(f"{table.gene} {text.strip()}: copies are counted for CYP2D6 only.")
+    if count == "N":
+        return Haplotype((name,), 2, None)
+    if not 1 <= int(count) <= _COPIES_MAX:
+        raise DosingError(
+            f"{table.gene} {text.strip()} has {count} copies; it must be 1 to {_COPIES_MAX}, or N."
+        )
+    return Haplotype((name,), int(count), int(count))
+
+
+def _example(table: GeneTable) -> str:
+    """Return a genotype of this gene as an example."""
+    return "Reference/c.2846A>T" if "Reference" in table.activity else "*1/*3"

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""From a genotype to the phenotypes it can have, and to factors on a drug's parameters.
+
+An ambiguous genotype keeps all its phenotypes and the whole range of each factor: which
+one to dose by is the prescriber's choice and never made here.  Pure; no units.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mesor.dosing.genes.genotype import Diplotype, Haplotype, read_genotype
+from mesor.dosing.genes.table import UNCERTAIN, GeneTable, gene_table
+from mesor.errors import DosingError
+
+INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """Sum of activity, from low to high; high is infinite where copies were not counted."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Phenotype:
+    """What a genotype means: one phenotype, or several when the call leaves it open.
+
+    score is None for a gene that goes by pairs, or when a function is uncertain.
+    differing says what another published table makes of it, if that differs.
+    """
+
+    gene: str
+    genotype: str
+    diplotypes: tuple[str, ...]
+    names: tuple[str, ...]
+    score: ScoreRange | None
+    sources: tuple[str, ...]
+    differing: str = ""
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Say whether more than one phenotype is left, or none could be told."""
+        return len(self.names) > 1 or INDETERMINATE in self.names
+
+
+@dataclass(frozen=True, slots=True)
+class GeneFactor:
+    """Factor on a parameter against the reference patient: low = high unless ambiguous."""
+
+    gene: str
+    drug: str
+    parameter: str
+    low: float
+    high: float
+    source: str
+
+    @property
+    def factor(self) -> float:
+        """Return the factor; DosingError when the genotype leaves a range."""
+        if self.low != self.high:
+            raise DosingError(
+                f"{self.gene} leaves {self.low:g} to {self.high:g} as the factor on "
+                f"{self.drug} {self.parameter}; resolve the genotype or choose one."
+            )
+        return self.low
+
+
+def phenotype(gene: str, genotype: str) -> Phenotype:
+    """Return what a genotype means by the gene's consensus table.
+
+    Raises DosingError for an unknown gene or allele, naming the nearest.
+    """
+    table = gene_table(gene)
+    diplotypes = read_genotype(table, genotype)
+    names, score = _names(table, diplotypes, table.activity)
+    return Phenotype(
+        gene=gene,
+        genotype=genotype,
+        diplotypes=tuple(str(item) for item in diplotypes),
+        names=names,
+        score=score,
+        sources=table.sources,
+        differing=_differing(table, diplotypes, score),
+    )
+
+
+def gene_factors(found: Phenotype, drug: str) -> tuple[GeneFactor, ...]:
+    """Return what a phenotype does to a drug; empty when no source gives a figure.
+
+    Raises DosingError when the phenotype is indeterminate and the drug depends on it.
+    """
+    effects = [effect for effect in gene_table(found.gene).effects if effect.drug == drug]
+    if effects and INDETERMINATE in found.names:
+        raise DosingError(
+            f"{found.gene} {found.genotype} has an allele of uncertain function; {drug} "
+            "depends on it: leave the gene out, and the reference patient is assumed."
+        )
+    factors = []
+    for effect in effects:
+        if effect.factors:
+            values = [effect.factors[name] for name in found.names]
+        else:
+            assert found.score is not None, "only genes with a score have such an effect"
+            values = [found.score.low / 2.0, found.score.high / 2.0]
+        low, high = min(values), max(values)
+        factors.append(GeneFactor(found.gene, drug, effect.parameter, low, high, effect.source))
+    return tuple(factors)
+
+
+def _names(
+    table: GeneTable, diplotypes: tuple[Diplotype, ...], activity: dict[str, float]
+) -> tuple[tuple[str, ...], ScoreRange | None]:
+    """Return all phenotypes of these diplotypes, in the table's order, and their scores."""
+    if not table.activity:
+        made = {_by_pair(table, diplotype) for diplotype in diplotypes}
+        order = [*table.pairs.values(), INDETERMINATE]
+        return tuple(dict.fromkeys(name for name in order if name in made)), None
+    scores = [_score(table, diplotype, activity) for diplotype in diplotypes]
+    known = [score for score in scores if score is not None]
+    names = tuple(
+        band.phenotype
+        for band in table.bands
+        if any(score.low <= band.high and score.high >= band.low for score in known)
+    )
+    if len(known) < len(scores):
+        return (*names, INDETERMINATE), None
+    return names, ScoreRange(min(s.low for s in known), max(s.high for s in known))
+
+
+def _by_pair(table: GeneTable, diplotype: Diplotype) -> str:
+    """Return the phenotype of two functions."""
+    functions = frozenset(
+        table.functions.get(haplotype.alleles[0], UNCERTAIN)
+        for haplotype in (diplotype.first, diplotype.second)
+    )
+    return table.pairs.get(functions, INDETERMINATE)
+
+
+def _score(
+    table: GeneTable, diplotype: Diplotype, activity: dict[str, float]
+) -> ScoreRange | None:
+    """Return the sum over both chromosomes, or None if a function is uncertain."""
+    haplotypes = (diplotype.first, diplotype.second)
+    if any(allele in table.uncertain for item in haplotypes for allele in item.alleles):
+        return None
+    low = sum(_value(item, activity) * item.copies_min for item in haplotypes)
+    high = sum(_most(item, activity) for item in haplotypes)
+    return ScoreRange(low, high)
+
+
+def _value(haplotype: Haplotype, activity: dict[str, float]) -> float:
+    """Return the activity of one copy: of several variants on it, the worst counts."""
+    return min(activity[allele] for allele in haplotype.alleles)
+
+
+def _most(haplotype: Haplotype, activity: dict[str, float]) -> float:
+    """Return the highest activity that a chromosome can have."""
+    value = _value(haplotype, activity)
+    if haplotype.copies_max is None:
+        return math.inf if value > 0.0 else 0.0
+    return value * haplotype.copies_max
+
+
+def _differing(
+    table: GeneTable, diplotypes: tuple[Diplotype, ...], score: ScoreRange | None
+) -> str:
+    """Say what the other published table makes of these diplotypes, if it differs."""
+    if score is None or not table.others:
+        return ""
+    names, other = _names(table, diplotypes, table.activity | table.others)
+    if other is None or other == score:
+        return ""
+    span = f"{other.low:g}" if other.low == other.high else f"{other.low:g} to {other.high:g}"
+    return f"{table.others_source}: activity {span}, {' or '.join(names)}"

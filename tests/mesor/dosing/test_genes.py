@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Genotypes: the consensus tables' own examples, ambiguous calls, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mesor.dosing.genes.phenotype import gene_factors, phenotype
+from mesor.dosing.genes.table import GENES, gene_table
+from mesor.errors import DosingError
+
+
+@pytest.mark.parametrize(
+    ("genotype", "score", "name"),
+    [
+        ("*1/*1", 2.0, "normal"),
+        ("*1/*1x2", 3.0, "ultrarapid"),
+        ("*1/*3", 1.0, "intermediate"),
+        ("*1/*4", 1.0, "intermediate"),
+        ("*1/*4x2", 1.0, "intermediate"),
+        ("*1/*10", 1.25, "normal"),
+        ("*1/*10x2", 1.5, "normal"),
+        ("*1/*17", 1.5, "normal"),
+        ("*1/*35x2", 3.0, "ultrarapid"),
+        ("*10/*10", 0.5, "intermediate"),
+        ("*10/*10x2", 0.75, "intermediate"),
+        ("*10/*11", 0.25, "intermediate"),
+        ("*1/*9", 1.25, "normal"),
+        ("*3/*4", 0.0, "poor"),
+        ("*5/*5", 0.0, "poor"),
+    ],
+)
+def test_cyp2d6_diplotypes_have_the_score_and_phenotype_of_the_consensus(
+    genotype: str, score: float, name: str
+) -> None:
+    """Expected: rows of CPIC's diplotype table; before 2019 a sum of 1 was called normal."""
+    found = phenotype("CYP2D6", genotype)
+    assert found.score is not None
+    assert (found.score.low, found.score.high) == (score, score)
+    assert found.names == (f"{name} metabolizer",) and not found.is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("genotype", "name"),
+    [
+        ("*17/*17", "ultrarapid metabolizer"),
+        ("*1/*17", "rapid metabolizer"),
+        ("*1/*1", "normal metabolizer"),
+        ("*1/*38", "normal metabolizer"),
+        ("*1/*2", "intermediate metabolizer"),
+        ("*2/*17", "intermediate metabolizer"),
+        ("*1/*9", "likely intermediate metabolizer"),
+        ("*10/*10", "likely intermediate metabolizer"),
+        ("*10/*17", "likely intermediate metabolizer"),
+        ("*10/*22", "likely poor metabolizer"),
+        ("*2/*3", "poor metabolizer"),
+        ("*1/*12", "indeterminate"),
+        ("*10/*14", "indeterminate"),
+    ],
+)
+def test_cyp2c19_goes_by_the_pair_and_not_by_a_sum(genotype: str, name: str) -> None:
+    """Expected: rows of CPIC's diplotype table; *17 does not make good for *2."""
+    found = phenotype("CYP2C19", genotype)
+    assert found.names == (name,) and found.score is None
+
+
+@pytest.mark.parametrize(
+    ("genotype", "name", "factor"),
+    [
+        ("*1/*1", "normal metabolizer", 1.6),
+        ("*1/*6", "intermediate metabolizer", 1.6),
+        ("*3/*3", "poor metabolizer", 1.0),
+        ("*6/*7", "poor metabolizer", 1.0),
+    ],
+)
+def test_cyp3a5_expressers_clear_tacrolimus_faster(
+    genotype: str, name: str, factor: float
+) -> None:
+    """CPIC's rows; Andrews 2019's factor against the non-expresser, the usual patient."""
+    found = phenotype("CYP3A5", genotype)
+    assert found.names == (name,)
+    (effect,) = gene_factors(found, "tacrolimus")
+    assert effect.factor == factor and effect.parameter == "oral clearance"
+
+
+@pytest.mark.parametrize(
+    ("genotype", "score", "name"),
+    [
+        ("Reference/Reference", 2.0, "normal"),
+        ("Reference/HapB3", 1.5, "intermediate"),
+        ("Reference/c.1236G>A", 1.5, "intermediate"),
+        ("Reference/c.2846A>T", 1.5, "intermediate"),
+        ("*1/*2A", 1.0, "intermediate"),
+        ("Reference/c.1679T>G", 1.0, "intermediate"),
+        ("HapB3/c.2846A>T", 1.0, "intermediate"),
+        ("HapB3/c.1905+1G>A", 0.5, "poor"),
+        ("*2A/*13", 0.0, "poor"),
+    ],
+)
+def test_dpyd_scores_and_what_they_leave_of_the_enzyme(
+    genotype: str, score: float, name: str
+) -> None:
+    """Expected: the genotype table of PMC8301551; score over 2 is the enzyme's share."""
+    found = phenotype("DPYD", genotype)
+    assert found.score is not None and found.score.low == score
+    assert found.names == (f"{name} metabolizer",)
+    (effect,) = gene_factors(found, "5-FU")
+    assert effect.factor == score / 2 and effect.parameter == "vmax"
+
+
+def test_a_call_with_alternatives_keeps_every_phenotype() -> None:
+    """The assay cannot tell: neither may we."""
+    found = phenotype("CYP2D6", "*1/*2 or *4/*10")
+    assert found.diplotypes == ("*1/*2", "*4/*10") and found.is_ambiguous
+    assert found.names == ("intermediate metabolizer", "normal metabolizer")
+
+
+def test_uncounted_copies_are_a_range_without_a_top() -> None:
+    """Two or more: sure to be ultrarapid for *1, anything from intermediate for *10."""
+    assert phenotype("CYP2D6", "*1/*1xN").names == ("ultrarapid metabolizer",)
+    found = phenotype("CYP2D6", "*10/*10xN")
+    assert found.score is not None and found.score.low == 0.75 and found.score.high == math.inf
+    assert len(found.names) == 3
+    assert phenotype("CYP2D6", "*4/*4xN").names == ("poor metabolizer",)
+
+
+def test_copies_of_an_unknown_allele_are_tried_on_both() -> None:
+    """A duplicated *4 stays intermediate, a duplicated *1 becomes normal."""
+    found = phenotype("CYP2D6", "(*1/*4)x2")
+    assert found.diplotypes == ("*1x2/*4", "*1/*4x2")
+    assert found.names == ("intermediate metabolizer", "normal metabolizer")
+
+
+def test_unknown_phase_leaves_both_scores() -> None:
+    """Lunenburg's Suppl. Table 3: c.2846A>T with *2A is 0.5 or 1; with HapB3, 1 to 1.5."""
+    lost = phenotype("DPYD", "c.2846A>T;*2A")
+    assert lost.score is not None and (lost.score.low, lost.score.high) == (0.5, 1.0)
+    assert lost.names == ("poor metabolizer", "intermediate metabolizer")
+    weak = phenotype("DPYD", "c.2846A>T;HapB3")
+    assert weak.score is not None and (weak.score.low, weak.score.high) == (1.0, 1.5)
+    (effect,) = gene_factors(weak, "5-FU")
+    with pytest.raises(DosingError, match=r"leaves 0\.5 to 0\.75 as the factor on 5-FU vmax"):
+        _ = effect.factor
+
+
+def test_two_published_tables_that_differ_are_both_told() -> None:
+    """*41 is 0.25 for CPIC since 2024 and 0.5 in the consensus of 2019 and for DPWG."""
+    found = phenotype("CYP2D6", "*1/*41")
+    assert found.score is not None and found.score.low == 1.25
+    assert found.differing.endswith("activity 1.5, normal metabolizer")
+    assert phenotype("CYP2D6", "*1/*10").differing == ""
+
+
+def test_an_uncertain_allele_yields_no_factor() -> None:
+    """Tacrolimus depends on it; clopidogrel has no sourced figure at all."""
+    with pytest.raises(DosingError, match="uncertain function"):
+        gene_factors(phenotype("CYP3A5", "*1/*8"), "tacrolimus")
+    assert gene_factors(phenotype("CYP2C19", "*1/*12"), "clopidogrel") == ()
+
+
+@pytest.mark.parametrize(
+    ("gene", "genotype", "sentence"),
+    [
+        ("CYP2D6", "*1/*4A", "CYP2D6 *4A is not a known allele; the nearest one is *4."),
+        ("DPYD", "Reference/c.2846A>G", "is not a known allele; the nearest one is c.2846A>T."),
+        ("CYP2D7", "*1/*1", "CYP2D7 is not a known gene; the nearest one is CYP2D6."),
+        ("CYP2C19", "*2", "CYP2C19 genotype '*2' is not two alleles; write it like *1/*3"),
+        ("CYP2C19", "", "is not two alleles"),
+        ("CYP2C19", "*1/*2/*3", "is not two alleles"),
+        ("CYP2C19", "*1/*2x2", "copies are counted for CYP2D6 only"),
+        ("CYP2D6", "*1/*2x0", "has 0 copies; it must be 1 to 13, or N."),
+        ("CYP2D6", "*1;*4", "goes by whole alleles; write *1/*4, not *1;*4."),
+    ],
+)
+def test_what_is_no_genotype_is_refused_by_name(gene: str, genotype: str, sentence: str) -> None:
+    """An allele is never taken for another, and a missing one never for normal."""
+    with pytest.raises(DosingError) as caught:
+        phenotype(gene, genotype)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("gene", GENES)
+def test_order_of_the_two_alleles_means_nothing(gene: str) -> None:
+    """Every pair of the table's alleles, both ways round; none falls between two bands."""
+    table = gene_table(gene)
+    for first in table.alleles:
+        for second in table.alleles:
+            one, other = phenotype(gene, f"{first}/{second}"), phenotype(gene, f"{second}/{first}")
+            assert one.names == other.names and len(one.names) == 1
