@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""What PATIENT.toml may say, and what had to be assumed because it did not.
+
+Every number's unit is the end of its key.  A covariate that no human has is refused with
+its range and unit; one that is missing is assumed only where a reference patient exists,
+and then it is listed.  Genes are never assumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mesor.dosing.figures import (
+    AGE_YEARS,
+    ALBUMIN_G_L,
+    CYSTATIN_C_MG_L,
+    HEIGHT_CM,
+    WEIGHT_KG,
+    Figure,
+    Range,
+    Sex,
+)
+from mesor.dosing.genes.phenotype import Phenotype, phenotype
+from mesor.dosing.kidneys import creatinine
+from mesor.errors import DosingError
+from mesor.input_tables import Section, impossible, read_table
+
+_HEMATOCRIT = Range("hematocrit", 5.0, 75.0, "%")
+_BODY_MASS_INDEX = Range("body mass index", 6.0, 150.0, "kg/m2")
+_ALBUMIN_REFERENCE_G_L = 40.0
+_HEMATOCRIT_REFERENCE_PERCENT = 45.0  # Storset et al. 2014 standardise tacrolimus to it
+
+Age = Annotated[float, Field(ge=AGE_YEARS.low, le=AGE_YEARS.high)]
+Weight = Annotated[float, Field(ge=WEIGHT_KG.low, le=WEIGHT_KG.high)]
+Height = Annotated[float, Field(ge=HEIGHT_CM.low, le=HEIGHT_CM.high)]
+Albumin = Annotated[float | None, Field(ge=ALBUMIN_G_L.low, le=ALBUMIN_G_L.high)]
+Hematocrit = Annotated[float | None, Field(ge=_HEMATOCRIT.low, le=_HEMATOCRIT.high)]
+CystatinC = Annotated[float | None, Field(ge=CYSTATIN_C_MG_L.low, le=CYSTATIN_C_MG_L.high)]
+Clearance = Annotated[float | None, Field(ge=0.0, le=400.0)]
+Fluid = Annotated[float | None, Field(ge=0.0, le=50.0)]
+Genotype = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Body(Section):
+    """Who the patient is: what every model needs."""
+
+    sex: Sex
+    age_years: Age
+    weight_kg: Weight
+    height_cm: Height
+
+    @model_validator(mode="after")
+    def _is_one_body(self) -> Body:
+        """Check that weight and height belong together: metres and pounds slip in here."""
+        index = self.weight_kg / (self.height_cm / 100.0) ** 2
+        if not _BODY_MASS_INDEX.low <= index <= _BODY_MASS_INDEX.high:
+            raise impossible(
+                f"weight_kg {self.weight_kg:g} and height_cm {self.height_cm:g} make a body "
+                f"mass index of {index:.1f} kg/m2; it must be {_BODY_MASS_INDEX.low:g} to "
+                f"{_BODY_MASS_INDEX.high:g} kg/m2."
+            )
+        return self
+
+
+class Kidneys(Section):
+    """Serum creatinine in one of two units, or a measured clearance, or both."""
+
+    creatinine_mg_dl: float | None = None
+    creatinine_umol_l: float | None = None
+    cystatin_c_mg_l: CystatinC = None
+    measured_clearance_ml_min: Clearance = None
+    dialysis: bool = False
+
+    @model_validator(mode="after")
+    def _is_one_measurement(self) -> Kidneys:
+        """Check that creatinine is given once and in the unit that its key says."""
+        if self.creatinine_mg_dl is not None and self.creatinine_umol_l is not None:
+            raise impossible(
+                "creatinine_mg_dl and creatinine_umol_l state the same quantity; keep one."
+            )
+        try:
+            self.creatinine()
+        except DosingError as error:
+            raise impossible(str(error)) from None
+        return self
+
+    def creatinine(self) -> Figure | None:
+        """Return serum creatinine in mg/dL, or None when it was not measured."""
+        if self.creatinine_mg_dl is not None:
+            return creatinine(self.creatinine_mg_dl, "mg/dL")
+        if self.creatinine_umol_l is not None:
+            return creatinine(self.creatinine_umol_l, "umol/L")
+        return None
+
+
+class Composition(Section):
+    """What the patient's blood and water hold."""
+
+    albumin_g_l: Albumin = None
+    hematocrit_percent: Hematocrit = None
+    excess_fluid_l: Fluid = None
+
+
+class Genes(Section):
+    """Genotypes as the laboratory wrote them, like "*1/*4"."""
+
+    cyp2c19: Genotype | None = None
+    cyp2d6: Genotype | None = None
+    cyp3a5: Genotype | None = None
+    dpyd: Genotype | None = None
+
+    @model_validator(mode="after")
+    def _are_genotypes(self) -> Genes:
+        """Check every allele against the table of its gene."""
+        try:
+            self.phenotypes()
+        except DosingError as error:
+            raise impossible(str(error)) from None
+        return self
+
+    def phenotypes(self) -> tuple[Phenotype, ...]:
+        """Return what the genotypes that were given mean."""
+        given = self.model_dump(exclude_none=True)
+        return tuple(phenotype(gene.upper(), genotype) for gene, genotype in given.items())
+
+
+class PatientFile(Section):
+    """The whole file, as it was written."""
+
+    patient: Body
+    kidneys: Kidneys = Kidneys()
+    composition: Composition = Composition()
+    genes: Genes = Genes()
+
+
+@dataclass(frozen=True, slots=True)
+class PatientCovariates:
+    """A patient as the models see one; assumed lists every value that the file lacked.
+
+    creatinine_mg_dl is None when not measured: no kidney is ever assumed.
+    """
+
+    sex: Sex
+    age_years: float
+    weight_kg: float
+    height_cm: float
+    creatinine_mg_dl: float | None
+    cystatin_c_mg_l: float | None
+    measured_clearance_ml_min: float | None
+    dialysis: bool
+    albumin_g_l: float
+    hematocrit_percent: float
+    excess_fluid_l: float
+    phenotypes: tuple[Phenotype, ...]
+    assumed: tuple[Figure, ...]
+
+
+def read_patient(text: str, source: str) -> PatientCovariates:
+    """Return the patient that a PATIENT.toml describes; source names the file in errors.
+
+    Raises ScenarioError in one sentence for anything that no patient can be.
+    """
+    return covariates(read_table(PatientFile, text, source))
+
+
+def covariates(file: PatientFile) -> PatientCovariates:
+    """Return the covariates, with the reference patient's where the file has none."""
+    assumed: list[Figure] = []
+
+    def or_assumed(value: float | None, name: str, reference: float, unit: str) -> float:
+        if value is not None:
+            return value
+        assumed.append(Figure(name, reference, unit, "reference patient", "assumed"))
+        return reference
+
+    blood, kidneys = file.composition, file.kidneys
+    measured = kidneys.creatinine()
+    return PatientCovariates(
+        sex=file.patient.sex,
+        age_years=file.patient.age_years,
+        weight_kg=file.patient.weight_kg,
+        height_cm=file.patient.height_cm,
+        creatinine_mg_dl=None if measured is None else measured.value,
+        cystatin_c_mg_l=kidneys.cystatin_c_mg_l,
+        measured_clearance_ml_min=kidneys.measured_clearance_ml_min,
+        dialysis=kidneys.dialysis,
+        albumin_g_l=or_assumed(blood.albumin_g_l, "albumin", _ALBUMIN_REFERENCE_G_L, "g/L"),
+        hematocrit_percent=or_assumed(
+            blood.hematocrit_percent, "hematocrit", _HEMATOCRIT_REFERENCE_PERCENT, "%"
+        ),
+        excess_fluid_l=or_assumed(blood.excess_fluid_l, "excess fluid", 0.0, "L"),
+        phenotypes=file.genes.phenotypes(),
+        assumed=tuple(assumed),
+    )

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""PATIENT.toml: what is read, what is listed as assumed, one sentence for every mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesor.dosing.patient_file import read_patient
+from mesor.errors import ScenarioError
+
+BODY = '[patient]\nsex = "female"\nage_years = 62\nweight_kg = 71.5\nheight_cm = 165\n'
+
+
+def test_a_full_file_is_read_and_nothing_is_assumed() -> None:
+    """Units may stand in the key or in the value."""
+    patient = read_patient(
+        BODY.replace("weight_kg = 71.5", 'weight = "71500 g"')
+        + "[kidneys]\ncreatinine_umol_l = 88.4\ncystatin_c_mg_l = 0.9\n"
+        + "[composition]\nalbumin_g_l = 28\nhematocrit_percent = 33\nexcess_fluid_l = 4\n"
+        + '[genes]\ncyp3a5 = "*1/*3"\ndpyd = "Reference/HapB3"\n',
+        "p.toml",
+    )
+    assert patient.weight_kg == 71.5 and patient.creatinine_mg_dl == pytest.approx(1.0)
+    assert patient.albumin_g_l == 28 and patient.assumed == ()
+    assert [found.gene for found in patient.phenotypes] == ["CYP3A5", "DPYD"]
+
+
+def test_what_is_missing_is_listed_as_assumed_and_kidneys_and_genes_never_are() -> None:
+    """Nothing is imputed silently."""
+    patient = read_patient(BODY, "p.toml")
+    listed = {figure.name: (figure.value, figure.unit) for figure in patient.assumed}
+    assert listed == {
+        "albumin": (40.0, "g/L"),
+        "hematocrit": (45.0, "%"),
+        "excess fluid": (0.0, "L"),
+    }
+    assert patient.creatinine_mg_dl is None and patient.phenotypes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            BODY.replace("71.5", "700"),
+            "p.toml: patient.weight_kg is 700 kg; it must be a number, at least 0.3 and at "
+            "most 650.0 kg.",
+        ),
+        (
+            BODY.replace("62", "162"),
+            "p.toml: patient.age_years is 162 years; it must be a number, at least 0.0 and at "
+            "most 125.0 years.",
+        ),
+        (
+            BODY.replace("weight_kg", "wieght_kg"),
+            "p.toml: patient.wieght_kg is not a known key; the nearest one is weight_kg.",
+        ),
+        (
+            BODY.replace("height_cm = 165", "height_cm = 65"),
+            "p.toml: [patient] weight_kg 71.5 and height_cm 65 make a body mass index of "
+            "169.2 kg/m2; it must be 6 to 150 kg/m2.",
+        ),
+        (
+            BODY.replace("female", "f"),
+            "p.toml: patient.sex is 'f'; it must be one of male, female.",
+        ),
+        (
+            BODY + "[kidneys]\ncreatinine_mg_dl = 88.4\n",
+            "p.toml: [kidneys] creatinine is 88.4 mg/dL; it must be 0.1 to 25 mg/dL. It was "
+            "probably measured in umol/L: write 88.4 umol/L.",
+        ),
+        (
+            BODY + "[kidneys]\ncreatinine_umol_l = 1.1\n",
+            "p.toml: [kidneys] creatinine is 1.1 umol/L; it must be 9 to 2210 umol/L. It was "
+            "probably measured in mg/dL: write 1.1 mg/dL.",
+        ),
+        (
+            BODY + "[kidneys]\ncreatinine_umol_l = 90\ncreatinine_mg_dl = 1\n",
+            "p.toml: [kidneys] creatinine_mg_dl and creatinine_umol_l state the same quantity; "
+            "keep one.",
+        ),
+        (
+            BODY + "[composition]\nalbumin_g_l = 4.0\n",
+            "p.toml: composition.albumin_g_l is 4 g/L; it must be a number, at least 5.0 and "
+            "at most 70.0 g/L.",
+        ),
+        (
+            BODY + '[genes]\ncyp2c19 = "*1/*2B"\n',
+            "p.toml: [genes] CYP2C19 *2B is not a known allele; the nearest one is *2. Known "
+            "are those of: CPIC allele functionality table, as in PharmCAT.",
+        ),
+        (
+            BODY + '[genes]\ncyp2c9 = "*1/*2"\n',
+            "p.toml: genes.cyp2c9 is not a known key; the nearest one is cyp2c19.",
+        ),
+        ("", "p.toml: the section [patient] is missing."),
+    ],
+)
+def test_an_impossible_patient_is_refused_in_one_sentence(text: str, sentence: str) -> None:
+    """What was got, what is allowed, the unit, what to do."""
+    with pytest.raises(ScenarioError) as caught:
+        read_patient(text, "p.toml")
+    assert str(caught.value) == sentence
