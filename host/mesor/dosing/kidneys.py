@@ -28,6 +28,8 @@ WeightKind = Literal["actual", "ideal", "adjusted", "lean"]
 UMOL_L_PER_MG_DL = 88.4
 CREATININE_MG_DL = Range("creatinine", 0.1, 25.0, "mg/dL")
 CREATININE_UMOL_L = Range("creatinine", 9.0, 2210.0, "umol/L")
+# Less than 0.3 mg/dL is a small child's; in an adult it is mg/dL under the wrong name.
+ADULT_CREATININE_UMOL_L = Range("creatinine", 26.5, 2210.0, "umol/L")
 SURFACE_M2 = Range("body surface area", 0.05, 4.0, "m2")
 _RATE_ML_MIN = Range("glomerular filtration rate", 0.0, 400.0, "mL/min/1.73 m2")
 _INDEX_M2 = 1.73
@@ -78,15 +80,15 @@ KIDNEY_MEASURES = (
 )
 
 
-def creatinine(value: float, unit: CreatinineUnit) -> Figure:
+def creatinine(value: float, unit: CreatinineUnit, adult: bool = False) -> Figure:
     """Return serum creatinine in mg/dL; 1 mg/dL is 88.4 umol/L.
 
-    Raises DosingError for a value that no patient has, naming the unit it was probably
-    measured in.
+    Raises DosingError for a value that no patient, or no adult, has, naming the unit it
+    was probably measured in.
     """
     if unit not in ("mg/dL", "umol/L"):
         raise DosingError(f"creatinine is in {unit!r}; its unit must be mg/dL or umol/L.")
-    own, other = CREATININE_MG_DL, CREATININE_UMOL_L
+    own, other = CREATININE_MG_DL, ADULT_CREATININE_UMOL_L if adult else CREATININE_UMOL_L
     if unit == "umol/L":
         own, other = other, own
     if not own.low <= value <= own.high and other.low <= value <= other.high:

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mesor.dosing.figures import (
+    ADULT_AGE_YEARS,
     AGE_YEARS,
     ALBUMIN_G_L,
     CYSTATIN_C_MG_L,
@@ -87,12 +88,12 @@ class Kidneys(Section):
             raise impossible(str(error)) from None
         return self
 
-    def creatinine(self) -> Figure | None:
+    def creatinine(self, adult: bool = False) -> Figure | None:
         """Return serum creatinine in mg/dL, or None when it was not measured."""
         if self.creatinine_mg_dl is not None:
-            return creatinine(self.creatinine_mg_dl, "mg/dL")
+            return creatinine(self.creatinine_mg_dl, "mg/dL", adult)
         if self.creatinine_umol_l is not None:
-            return creatinine(self.creatinine_umol_l, "umol/L")
+            return creatinine(self.creatinine_umol_l, "umol/L", adult)
         return None
 
 
@@ -134,6 +135,15 @@ class PatientFile(Section):
     kidneys: Kidneys = Kidneys()
     composition: Composition = Composition()
     genes: Genes = Genes()
+
+    @model_validator(mode="after")
+    def _is_an_adults_creatinine(self) -> PatientFile:
+        """Check that an adult's creatinine is one: 12 umol/L is a failing kidney's 12 mg/dL."""
+        try:
+            self.kidneys.creatinine(self.patient.age_years >= ADULT_AGE_YEARS.low)
+        except DosingError as error:
+            raise impossible(str(error)) from None
+        return self
 
 
 @dataclass(frozen=True, slots=True)

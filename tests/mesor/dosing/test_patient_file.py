@@ -74,6 +74,11 @@ def test_what_is_missing_is_listed_as_assumed_and_kidneys_and_genes_never_are() 
             "probably measured in mg/dL: write 1.1 mg/dL.",
         ),
         (
+            BODY + "[kidneys]\ncreatinine_umol_l = 12\n",
+            "p.toml: creatinine is 12 umol/L; it must be 26.5 to 2210 umol/L. It was probably "
+            "measured in mg/dL: write 12 mg/dL.",
+        ),
+        (
             BODY + "[kidneys]\ncreatinine_umol_l = 90\ncreatinine_mg_dl = 1\n",
             "p.toml: [kidneys] creatinine_mg_dl and creatinine_umol_l state the same quantity; "
             "keep one.",
