@@ -61,12 +61,12 @@ def _write_segments(words: list, segments: list) -> None:
 
 
 def _weigh(words: list) -> int:
-    """Set every output's weight and offset; return how many outputs are soft now."""
+    """Set the weight and offset of all outputs that count; return how many are soft now."""
     sets, at = words[k.SET_SETS]
     weights, weights_at = words[k.SET_WEIGHTS]
     offsets, offsets_at = words[k.SET_OFFSETS]
     n, count = words[k.SET_HORIZON], 0
-    for i in range(n):
+    for i in range(words[k.SET_OUTPUT_COUNT]):
         side = sets[at + 2 * n + i]
         weight, offset = words[k.SET_HARD], 0
         if side:
@@ -151,7 +151,7 @@ def _mend_outputs(words: list) -> int:
     outputs, outputs_at = words[k.SET_OUTPUTS]
     demand, demand_at = words[k.SET_DEMAND]
     n, slack, changed = words[k.SET_HORIZON], words[k.SET_OUTPUT_SLACK], 0
-    for i in range(n):
+    for i in range(words[k.SET_OUTPUT_COUNT]):
         side = sets[at + 2 * n + i]
         error = outputs[outputs_at + i] - (demand[demand_at + i] << k.FINE_BITS)
         now = 0

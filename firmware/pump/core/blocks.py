@@ -97,6 +97,7 @@ SET_OFFSET_LOW = const(18)
 SET_OFFSET_HIGH = const(19)
 SET_SLACK = const(20)  # of bounds and multipliers
 SET_OUTPUT_SLACK = const(21)
-SET_WORDS = const(22)
+SET_OUTPUT_COUNT = const(22)  # outputs that cost anything: the first so many
+SET_WORDS = const(23)
 
 FINE_BITS = const(6)  # the finish works on moves and outputs that much finer

@@ -22,15 +22,26 @@ from pump.spec import record as at
 
 @micropython.viper
 def _write_plan(
-    record: ptr32, moves: ptr32, free: ptr32, outputs: ptr32, outputs_shift: int, n: int
+    record: ptr32,
+    moves: ptr32,
+    free: ptr32,
+    outputs: ptr32,
+    outputs_shift: int,
+    n: int,
+    output_count: int,
 ):
-    """Write the planned trajectory: rate in the high half, concentration in the low."""
+    """Write the planned trajectory: rate in the high half, concentration in the low.
+
+    Beyond the outputs that are planned the last concentration is repeated.
+    """
+    conc = 0
     for i in range(n):
-        conc = (free[i] + (outputs[i] >> outputs_shift)) >> 2
-        if conc < 0:
-            conc = 0
-        if conc > at.PLAN_CONC_MAX:
-            conc = at.PLAN_CONC_MAX
+        if i < output_count:
+            conc = (free[i] + (outputs[i] >> outputs_shift)) >> 2
+            if conc < 0:
+                conc = 0
+            if conc > at.PLAN_CONC_MAX:
+                conc = at.PLAN_CONC_MAX
         record[at.PLAN + i] = (moves[i] << 15) | conc
 
 
@@ -155,4 +166,5 @@ class Controller:
             solver.outputs,
             solver.outputs_shift,
             planner.horizon,
+            planner.output_count,
         )

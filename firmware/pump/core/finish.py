@@ -145,8 +145,11 @@ class Finish:
             words[layout.AT_SOFT_WEIGHT],
             words[layout.AT_SOFT_OFFSET_LOW],
             words[layout.AT_SOFT_OFFSET_HIGH],
+            0,
+            0,
+            words[layout.AT_OUTPUTS],
         ]
-        return block(entries + [0] * (blocks.SET_WORDS - len(entries)))
+        return block(entries)
 
     def shift(self) -> None:
         """Warm start: guess and plan of the last tick, one tick on."""

@@ -40,6 +40,8 @@ class Planner:
         """Take the program's words, its table offsets, and the estimator's state array."""
         n = words[layout.AT_HORIZON]
         self.horizon = n
+        # Moves beyond these outputs cost nothing but change, so they follow the last.
+        self.output_count = words[layout.AT_OUTPUTS]
         self.source = reasons.PLAN_FALLBACK
         self._left = 1  # moves of the plan that have not been made yet
         self.free = array("i", [0] * n)
@@ -65,7 +67,7 @@ class Planner:
         """Return the move of this tick, 0..1 in Q(data_bits), |change| within its bound."""
         kernels.multiply(self._free_block)
         solver = self.solver
-        _demand_from(self.free, solver.demand, self.horizon, self._target, self._demand_max)
+        _demand_from(self.free, solver.demand, self.output_count, self._target, self._demand_max)
         solver.solve(move_before)
         if solver.solved:
             solver.plan(self.moves)

@@ -13,7 +13,7 @@ from pump.spec import program as layout
 _RANGES = (
     (layout.AT_MAGIC, layout.MAGIC, layout.MAGIC),
     (layout.AT_LAYOUT, layout.LAYOUT_VERSION, layout.LAYOUT_VERSION),
-    (layout.AT_HORIZON, limits.HORIZON_MIN, limits.HORIZON_MAX),
+    (layout.AT_HORIZON, limits.TABLE_ROWS_MIN, limits.HORIZON_MAX),
     (layout.AT_STATES, 2, limits.STATES_MAX),
     (layout.AT_TICK_S, limits.TICK_S_MIN, limits.TICK_S_MAX),
     (layout.AT_DATA_BITS, 14, 14),
@@ -71,6 +71,7 @@ _RANGES = (
     (layout.AT_SOFT_OFFSET_HIGH, 0, 1 << 28),
     (layout.AT_SOFT_SPARE_SHIFT, 0, 12),
     (layout.AT_SPARE_SHIFT, 0, 12),
+    (layout.AT_OUTPUTS, limits.HORIZON_MIN, limits.HORIZON_MAX),
 )
 
 
@@ -83,7 +84,9 @@ def check(words) -> int:
             return reasons.RESULT_PROGRAM_LAYOUT
     horizon = words[layout.AT_HORIZON]
     offsets = layout.table_offsets(horizon, words[layout.AT_STATES], words[layout.AT_GAIN_COUNT])
-    if horizon % limits.HORIZON_MULTIPLE or words[layout.AT_WORDS] != offsets[-1] + 1:
+    if horizon % limits.TABLE_ROWS_MULTIPLE or words[layout.AT_OUTPUTS] > horizon:
+        return reasons.RESULT_PROGRAM_LAYOUT
+    if words[layout.AT_WORDS] != offsets[-1] + 1:
         return reasons.RESULT_PROGRAM_LAYOUT
     if len(words) != offsets[-1] + 1:
         return reasons.RESULT_BAD_LENGTH

@@ -13,7 +13,7 @@ from operator import mul
 
 from pump.core import blocks as k
 
-LOW_BITS = 12  # of a weighted error: the response's product takes it in two parts
+LOW_BITS = 13  # of a weighted error: the response's product takes it in two parts
 SCALE_BITS = 13  # of the residual within the descent
 DIRECTION_BITS = 12  # of directions and curvatures
 AHEAD_SHIFT = 6  # of the inverse's product, which is scaled again at once
@@ -92,7 +92,7 @@ def _write(words: list, entry: int, values: list) -> None:
 def _respond(words: list, values: list, shift: int) -> list:
     """Return (response @ values + half) >> shift, block by block of the triangle."""
     response, at = words[k.REFINE_RESPONSE]
-    half = 1 << (shift - 1)
+    half = 1 << shift >> 1
     out = []
     for row in range(words[k.REFINE_HORIZON]):
         b = row // 4

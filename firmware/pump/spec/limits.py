@@ -3,9 +3,10 @@
 
 from pump.compat import const
 
-HORIZON_MIN = const(8)
+HORIZON_MIN = const(5)
 HORIZON_MAX = const(40)
-HORIZON_MULTIPLE = const(4)  # the kernels work on blocks of four rows
+TABLE_ROWS_MIN = const(8)  # of a program's tables: a horizon, padded for the kernels
+TABLE_ROWS_MULTIPLE = const(4)  # they work on blocks of four rows
 STATES_MAX = const(4)  # estimator states, disturbance included
 PROGRAM_WORDS_MAX = const(8192)
 ITERATIONS_MAX = const(2000)

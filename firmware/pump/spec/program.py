@@ -16,7 +16,7 @@ LAYOUT_VERSION = const(2)
 AT_MAGIC = const(0)
 AT_LAYOUT = const(1)
 AT_WORDS = const(2)  # of the whole program, checksum word included
-AT_HORIZON = const(3)
+AT_HORIZON = const(3)  # rows of the tables: the therapy's horizon, padded to full blocks
 AT_STATES = const(4)  # estimator states, disturbance included
 AT_TICK_S = const(5)
 AT_DATA_BITS = const(6)
@@ -74,7 +74,8 @@ AT_SOFT_OFFSET_LOW = const(57)  # soft_weight * band_low, Q(data_bits + 6)
 AT_SOFT_OFFSET_HIGH = const(58)
 AT_SOFT_SPARE_SHIFT = const(59)  # what weighted outputs give up so that their products fit
 AT_SPARE_SHIFT = const(60)  # the same while none is soft
-SCALAR_WORDS = const(61)
+AT_OUTPUTS = const(61)  # the therapy's horizon: outputs that the cost counts
+SCALAR_WORDS = const(62)
 
 # Tables follow in this order; the host and the pump compute their places the same way.
 #   model     states x (states + 1)   predicts the state from state and move

@@ -182,15 +182,10 @@ class Therapy(Section):
         return self
 
     def _check_grid(self) -> None:
-        """Raise for a tick or a horizon that the firmware's tables cannot have."""
+        """Raise for a tick that no hour is made of."""
         if 3600 % self.tick_s:
             raise impossible(
                 f"tick_s is {self.tick_s} s; it must divide an hour, as 60, 300 and 600 s do."
-            )
-        if self.horizon % limits.HORIZON_MULTIPLE:
-            raise impossible(
-                f"horizon is {self.horizon} ticks; it must be a multiple of "
-                f"{limits.HORIZON_MULTIPLE} from {limits.HORIZON_MIN} to {limits.HORIZON_MAX}."
             )
 
 

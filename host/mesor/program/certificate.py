@@ -90,7 +90,7 @@ def certify(
     cold_error = np.abs(cold.first_moves[few] / ONE - expected)[cold.solved[few]]
     loops = max(2, min(WARM_LOOPS, samples // WARM_TICKS))
     warm = warm_run(problem, controller, pumps(words, loops), loops, WARM_TICKS, seed)
-    n = problem.therapy.horizon
+    n = len(controller.response)
     flat_demand, flat_before = warm.demand.reshape(-1, n), warm.move_before.ravel()
     warm_error = warm.moves.ravel() / ONE - reference.first_moves(flat_demand, flat_before)
     return Certificate(
@@ -120,6 +120,6 @@ def require_proof(words: Integers) -> tuple[Bound, ...]:
         if not bound.holds:
             raise ProgramError(
                 f"Signal {bound.signal} can reach {bound.magnitude}, and {bound.limit} is the "
-                "limit of its integer: lower the concentration range, the rate or the weights."
+                "limit of its integer."
             )
     return bounds

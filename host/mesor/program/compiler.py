@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mesor.errors import ProgramError
 from mesor.program import fixed
+from mesor.program.advice import with_advice
 from mesor.program.certificate import Certificate, certify, require_proof
 from mesor.program.design import Design, Splitting, design, split
 from mesor.program.exact import ExactSolver, Integers
@@ -43,6 +45,7 @@ _RESPONSE_SIGNALS = (
 )
 _FREE_CAP = 1 << 24  # no cap, while the caps are being measured
 _TUNING_SAMPLES = 600
+_TRIAL_SAMPLES = 100  # when only the formats matter
 _TUNING_LOOPS = 20
 _TUNING_TICKS = 40
 
@@ -70,7 +73,10 @@ def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> 
     """
     controller = design(problem)
     tuning = sample_demands(problem, controller, _TUNING_SAMPLES, seed + 1)
-    splitting, formats = _choose_rho(problem, controller, tuning)
+    try:
+        splitting, formats = _choose_rho(problem, controller, tuning)
+    except ProgramError as failure:
+        raise with_advice(failure, problem, _try_formats) from None
     words = fixed.assemble(problem, controller, splitting, formats)
     burst, guesses_max = _choose_search(words, tuning)
     formats = replace(formats, burst=burst, guesses_max=guesses_max)
@@ -87,10 +93,14 @@ def _choose_rho(
     A small rho is quick near the target and slow far from it, a large one the
     reverse; where no rho solves enough cold starts the best of them is taken.
     """
-    ranked = []
+    ranked, failures = [], []
     for rho in RHO_CHOICES:
         splitting = split(controller, rho, SOFT_SHIFT, SIGMA_SHIFT)
-        formats = _fit(problem, controller, splitting, tuning)
+        try:
+            formats = _fit(problem, controller, splitting, tuning)
+        except ProgramError as failure:
+            failures.append(failure)
+            continue
         words = fixed.assemble(problem, controller, splitting, formats)
         solver = ExactSolver(words)
         cold = solver.solve(tuning.demand, tuning.move_before, solver.cold(len(tuning.demand)))
@@ -99,8 +109,17 @@ def _choose_rho(
         warm = warm_run(problem, controller, alone, _TUNING_LOOPS, _TUNING_TICKS, seed=1)
         rank = (max(unsolved, UNSOLVED_SHARE_MAX), float(warm.iterations.mean()))
         ranked.append((rank, splitting, formats))
+    if not ranked:
+        raise failures[0]
     _, splitting, formats = min(ranked, key=lambda entry: entry[0])
     return splitting, formats
+
+
+def _try_formats(problem: Problem) -> None:
+    """Raise ProgramError where a middling rho has no formats that hold this problem."""
+    controller = design(problem)
+    splitting = split(controller, RHO_CHOICES[2], SOFT_SHIFT, SIGMA_SHIFT)
+    _fit(problem, controller, splitting, sample_demands(problem, controller, _TRIAL_SAMPLES, 1))
 
 
 def _choose_search(words: Integers, tuning: Samples) -> tuple[int, int]:
@@ -123,7 +142,7 @@ def _fit(
     problem: Problem, controller: Design, splitting: Splitting, tuning: Samples
 ) -> fixed.Formats:
     """Return the finest formats whose proof holds; raise ProgramError if none does."""
-    horizon = problem.therapy.horizon
+    horizon = len(controller.response)
     formats = fixed.Formats(
         factor_shift=13,
         response_shift=13,

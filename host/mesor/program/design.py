@@ -14,20 +14,27 @@ import numpy.typing as npt
 from scipy.linalg import block_diag, expm, toeplitz
 
 from mesor.program.problem import ControlModel, Problem
+from pump.spec import limits
 
 Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Float64 controller; n states with disturbance, N horizon, K gains."""
+    """Float64 controller; n states with disturbance, N rows, K gains.
+
+    N is the horizon, padded to the kernels' blocks of four rows: outputs beyond it cost
+    nothing, so the moves beyond it follow the last one.
+    """
 
     conc_unit_mg_l: float
     transition: Matrix  # (n, n)
     input: Matrix  # (n,) of the move
     gains: Matrix  # (K, n)
+    output_count: int  # the horizon
     free: Matrix  # (N, n) output 1..N with the pump at rest
     response: Matrix  # (N, N) lower triangular, output answer to the moves
+    counted: Matrix  # (N, N) the same, zero in the rows of outputs that cost nothing
     difference: Matrix  # (N, N) rate changes of the moves
     hessian: Matrix  # (N, N) of the reduced cost
     change_weight: float
@@ -82,6 +89,12 @@ def _compartment_rates(model: ControlModel) -> tuple[Matrix, Matrix]:
     return rates, np.array([1.0 / volume, 0.0])
 
 
+def padded(horizon: int) -> int:
+    """Return the rows that the kernels need for a horizon."""
+    multiple = limits.TABLE_ROWS_MULTIPLE
+    return int(max(limits.TABLE_ROWS_MIN, -(-horizon // multiple) * multiple))
+
+
 def design(problem: Problem) -> Design:
     """Return the float64 controller of `problem`."""
     inner, into = discretise(problem)
@@ -89,7 +102,7 @@ def design(problem: Problem) -> Design:
     transition = block_diag(inner, np.ones((1, 1)))
     transition[:-1, -1] = into
     move_input = np.append(into, 0.0)
-    horizon = problem.therapy.horizon
+    horizon = padded(problem.therapy.horizon)
     free, impulse = np.zeros((horizon, states)), np.zeros(horizon)
     power = np.eye(states)
     for k in range(horizon):
@@ -97,6 +110,8 @@ def design(problem: Problem) -> Design:
         power = transition @ power
         free[k] = power[0]
     response = toeplitz(impulse, np.zeros(horizon))
+    counted = response.copy()
+    counted[problem.therapy.horizon :] = 0.0
     difference = np.eye(horizon) - np.eye(horizon, k=-1)
     weight = problem.therapy.change_weight
     return Design(
@@ -104,10 +119,12 @@ def design(problem: Problem) -> Design:
         transition=transition,
         input=move_input,
         gains=_kalman_gains(problem, transition),
+        output_count=problem.therapy.horizon,
         free=free,
         response=response,
+        counted=counted,
         difference=difference,
-        hessian=2.0 * (response.T @ response + weight * difference.T @ difference),
+        hessian=2.0 * (counted.T @ counted + weight * difference.T @ difference),
         change_weight=weight,
         soft_weight=problem.therapy.soft_weight,
     )
@@ -141,7 +158,7 @@ def split(controller: Design, rho: float, soft_shift: int, sigma_shift: int) -> 
     step = 2.0**-soft_shift
     rho_soft = 2.0 * controller.soft_weight * step / (1.0 - step)
     horizon = len(controller.response)
-    response, difference = controller.response, controller.difference
+    response, difference = controller.counted, controller.difference
     system = controller.hessian + rho * (np.eye(horizon) + difference.T @ difference)
     system += rho * 2.0**-sigma_shift * np.eye(horizon) + rho_soft * response.T @ response
     inverse = np.linalg.inv(system)

@@ -144,10 +144,11 @@ class _Attempt:
         self._change = finish.word(layout.AT_CHANGE_MAX) << FINE_BITS
         self._one = 1 << (finish.word(layout.AT_DATA_BITS) + FINE_BITS)
         self._segments = self._tie()
-        side = self._sets[:, 2 * n :]
+        self._counted = np.arange(n) < finish.word(layout.AT_OUTPUTS)
+        side = self._sets[:, 2 * n :] * self._counted
         low, high = layout.AT_SOFT_OFFSET_LOW, layout.AT_SOFT_OFFSET_HIGH
         soft, hard = finish.word(layout.AT_SOFT_WEIGHT), 1 << finish.word(layout.AT_WEIGHT_SHIFT)
-        self._weights = np.where(side != 0, soft, hard)
+        self._weights = np.where(side != 0, soft, hard) * self._counted
         self._offsets = np.where(
             side > 0, finish.word(high), np.where(side < 0, finish.word(low), 0)
         )
@@ -322,6 +323,7 @@ class _Attempt:
         above = (finish.word(layout.AT_BAND_HIGH) << FINE_BITS) + np.where(soft > 0, -slack, slack)
         below = (finish.word(layout.AT_BAND_LOW) << FINE_BITS) + np.where(soft < 0, slack, -slack)
         outside = np.where(error > above, 1, np.where(error < below, -1, 0))
+        outside = np.where(self._counted, outside, soft)
         sets = np.hstack([mended, outside])
         changed: Flags = (sets != self._sets).any(axis=1)
         self._sets[:] = sets

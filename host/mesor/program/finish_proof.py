@@ -64,7 +64,7 @@ def _gradient(words: Integers, norm: int) -> tuple[int, dict[str, int]]:
 
 def _two_parts(norm: int, most: int, low_bits: int, shift: int) -> tuple[int, int]:
     """Return bounds of a product taken in two parts, and of its larger sum."""
-    high = norm * ((most >> low_bits) + 1) + (1 << (shift - low_bits - 1))
+    high = norm * ((most >> low_bits) + 1) + (1 << (shift - low_bits) >> 1)
     low = norm * ((1 << low_bits) - 1) + (1 << (shift - 1))
     return (high >> (shift - low_bits)) + (low >> shift) + 2, max(high, low)
 

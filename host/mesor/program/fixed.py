@@ -32,6 +32,8 @@ FREE_BITS = 25
 INT32_MAX = 2**31 - 1
 DESCENTS_MAX = 4
 DIRECTIONS_MAX = 12
+CHANGE_SHIFT_MIN = 7  # below it, bends would lose bits of their low part
+CHANGE_GAIN_MIN = 64  # so that its rounding is below 2 %
 STATIONARY_BITS = 6  # mean gradient of free moves below 2**6 of 2**20
 
 
@@ -62,7 +64,7 @@ def to_fixed(values: npt.ArrayLike, bits: int, what: str) -> Integers:
         worst = float(np.abs(np.asarray(values)).max())
         raise ProgramError(
             f"Table {what} has an entry of {worst:.4g}, which Q{bits} in int32 cannot hold "
-            f"(at most {INT32_MAX / 2.0**bits:.4g}): scale the therapy's rate or concentration."
+            f"(at most {INT32_MAX / 2.0**bits:.4g})."
         )
     return scaled.astype(np.int64)
 
@@ -81,7 +83,7 @@ def assemble(
     problem: Problem, controller: Design, splitting: Splitting, formats: Formats
 ) -> Integers:
     """Return the whole program as int32-valued words, checksum last."""
-    horizon, states = problem.therapy.horizon, len(controller.transition)
+    horizon, states = controller.response.shape[0], len(controller.transition)
     linear_shift = COEFFICIENT_BITS - formats.factor_shift
     tables = [
         to_fixed(
@@ -103,8 +105,7 @@ def assemble(
     words = np.concatenate([scalars, body, [0]])
     if len(words) > limits.PROGRAM_WORDS_MAX:
         raise ProgramError(
-            f"The program has {len(words)} words; the pump holds {limits.PROGRAM_WORDS_MAX}: "
-            "shorten the horizon."
+            f"The program has {len(words)} words; the pump holds {limits.PROGRAM_WORDS_MAX}."
         )
     words[-1] = _checksum(words[:-1])
     return words
@@ -133,6 +134,12 @@ def _set_finish(values: Integers, controller: Design, formats: Formats) -> None:
     """Set what the exact finish needs: how long it may try, and the cost in its formats."""
     weight_shift, response_shift = formats.weight_shift, formats.response_shift
     change_shift = min(30, 13 - math.floor(math.log2(controller.change_weight)))
+    change_gain = math.floor(controller.change_weight * 2.0**change_shift)
+    if change_shift < CHANGE_SHIFT_MIN or change_gain < CHANGE_GAIN_MIN:
+        raise ProgramError(
+            f"change_weight is {controller.change_weight:g}; the pump's integers hold "
+            f"{CHANGE_GAIN_MIN / 2.0**30:.1g} to {2.0 ** (14 - CHANGE_SHIFT_MIN):g}."
+        )
     soft = round((1.0 + controller.soft_weight) * 2.0**weight_shift)
     fine = controller.soft_weight * 2.0**FINE_BITS
     values[layout.AT_BURST] = formats.burst
@@ -140,7 +147,7 @@ def _set_finish(values: Integers, controller: Design, formats: Formats) -> None:
     values[layout.AT_DESCENTS_MAX] = DESCENTS_MAX
     values[layout.AT_DIRECTIONS_MAX] = DIRECTIONS_MAX
     values[layout.AT_STATIONARY_BITS] = STATIONARY_BITS
-    values[layout.AT_CHANGE_GAIN] = math.floor(controller.change_weight * 2.0**change_shift)
+    values[layout.AT_CHANGE_GAIN] = change_gain
     values[layout.AT_CHANGE_SHIFT] = change_shift
     values[layout.AT_WEIGHT_SHIFT] = weight_shift
     values[layout.AT_SOFT_WEIGHT] = soft
@@ -187,7 +194,8 @@ def _scalars(
     values = np.zeros(layout.SCALAR_WORDS, dtype=np.int64)
     values[layout.AT_MAGIC] = layout.MAGIC
     values[layout.AT_LAYOUT] = layout.LAYOUT_VERSION
-    values[layout.AT_HORIZON] = therapy.horizon
+    values[layout.AT_HORIZON] = len(controller.response)
+    values[layout.AT_OUTPUTS] = controller.output_count
     values[layout.AT_STATES] = len(controller.transition)
     values[layout.AT_TICK_S] = therapy.tick_s
     values[layout.AT_DATA_BITS] = DATA_BITS

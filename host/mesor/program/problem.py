@@ -169,11 +169,10 @@ def _check_window(therapy: Therapy) -> None:
 def _check_horizon(therapy: Therapy) -> None:
     """Raise ProgramError for a horizon or tick that the firmware does not have."""
     horizon = therapy.horizon
-    allowed = range(limits.HORIZON_MIN, limits.HORIZON_MAX + 1, limits.HORIZON_MULTIPLE)
-    if horizon not in allowed:
+    if horizon not in range(limits.HORIZON_MIN, limits.HORIZON_MAX + 1):
         raise ProgramError(
-            f"A horizon of {horizon} ticks was asked for; the kernels take multiples of "
-            f"{limits.HORIZON_MULTIPLE} from {limits.HORIZON_MIN} to {limits.HORIZON_MAX}."
+            f"A horizon of {horizon} ticks was asked for; the kernels take "
+            f"{limits.HORIZON_MIN} to {limits.HORIZON_MAX}."
         )
     if not limits.TICK_S_MIN <= therapy.tick_s <= limits.TICK_S_MAX or 3600 % therapy.tick_s:
         raise ProgramError(

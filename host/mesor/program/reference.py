@@ -26,7 +26,7 @@ class ReferenceSolver:
         zero, eye = np.zeros((n, n)), np.eye(n)
         slack_cost = 2.0 * controller.soft_weight * sparse.eye(n)
         cost = sparse.block_diag([sparse.csc_matrix(controller.hessian), slack_cost], "csc")
-        rows = np.block([[eye, zero], [controller.difference, zero], [controller.response, -eye]])
+        rows = np.block([[eye, zero], [controller.difference, zero], [controller.counted, -eye]])
         self._controller, self._n = controller, n
         self._change = int(words[layout.AT_CHANGE_MAX]) / ONE
         self._band = (int(words[layout.AT_BAND_LOW]) / ONE, int(words[layout.AT_BAND_HIGH]) / ONE)
@@ -53,7 +53,7 @@ class ReferenceSolver:
     def _first_move(self, demand: Floats, last: float) -> float:
         """Return the first move of one QP."""
         n, controller = self._n, self._controller
-        linear = -2.0 * controller.response.T @ demand
+        linear = -2.0 * controller.counted.T @ demand
         linear[0] -= 2.0 * controller.change_weight * last
         centre = np.zeros(n)
         centre[0] = last

@@ -81,5 +81,6 @@ def demand_of(problem: Problem, controller: Design, state: Floats) -> Integers:
     target = problem.therapy.target_mg_l / unit
     most = problem.therapy.demand_max_fraction * target
     demand = np.clip(target - state @ controller.free.T, -most, most)
+    demand[:, controller.output_count :] = 0.0
     rounded: Integers = np.round(demand * ONE).astype(np.int64)
     return rounded

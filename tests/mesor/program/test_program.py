@@ -23,7 +23,9 @@ from mesor.program import (
 )
 from mesor.program.design import design, discretise
 from mesor.program.exact import ExactSolver
+from mesor.program.exact_plan import ExactPlan
 from mesor.program.proof import prove
+from mesor.program.reference import ReferenceSolver
 from mesor.program.sampling import sample_demands
 from pump.core import program as firmware_program
 from pump.spec import program as layout
@@ -116,7 +118,10 @@ def test_a_sum_that_cannot_fit_fails_the_proof(program: Program) -> None:
 @pytest.mark.parametrize(
     ("part", "change", "sentence"),
     [
-        ("therapy", {"horizon": 21}, "horizon of 21 ticks"),
+        ("therapy", {"horizon": 41}, "horizon of 41 ticks .* 5 to 40"),
+        ("therapy", {"horizon": 40, "soft_weight": 90.0}, "errors_sum .* soft_weight 18 instead"),
+        ("therapy", {"change_weight": 1e4}, "change_weight is 10000; .* 128"),
+        ("estimator", {"gain_count": 5000}, "17075 words; .* gain_count 1000 instead of 5000"),
         ("therapy", {"window_low_mg_l": 21.0}, "does not hold the target"),
         ("therapy", {"rate_max_mg_h": 1.0}, "microsteps a tick"),
         ("therapy", {"fallback_rate_mg_h": 2000.0}, "fallback rate"),
@@ -134,6 +139,30 @@ def test_a_therapy_that_cannot_be_compiled_is_refused_with_the_reason(
         compile_program(
             replace(PROBLEM, **{part: replace(getattr(PROBLEM, part), **change)}), samples=100
         )
+
+
+@pytest.mark.parametrize("horizon", [5, 7, 13, 38])
+def test_a_horizon_that_is_padded_has_the_answers_of_the_bare_problem(horizon: int) -> None:
+    """OSQP solves the problem of that many moves, without any padding."""
+    problem = replace(PROBLEM, therapy=replace(PROBLEM.therapy, horizon=horizon))
+    made = compile_program(problem, samples=100)
+    drawn = sample_demands(problem, made.design, 40, 5)
+    plan = ExactPlan(made.words)
+    outcome = plan.solve(plan.fresh(40), drawn.demand, drawn.move_before)
+    few = slice(0, horizon)
+    response, difference = made.design.response[few, few], made.design.difference[few, few]
+    cost = response.T @ response + problem.therapy.change_weight * difference.T @ difference
+    bare = replace(
+        made.design,
+        response=response,
+        counted=response,
+        difference=difference,
+        hessian=2.0 * cost,
+    )
+    reference = ReferenceSolver(bare, made.words)
+    expected = reference.first_moves(drawn.demand[:, few], drawn.move_before)
+    assert outcome.solved.all()
+    assert np.abs(outcome.moves[:, 0] / (1 << 14) - expected).max() < 5e-4
 
 
 @pytest.mark.parametrize("horizon", [8, 40])

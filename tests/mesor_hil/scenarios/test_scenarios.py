@@ -189,7 +189,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"therapy.tick_s": 301}, r"tick_s is 301 s; it must divide an hour"),
     ({"therapy.tick_s": 5}, r"therapy\.tick_s is 5 s; .* at least 10 and at most 900 s"),
     ({"therapy.tick_s": None, "therapy.tick": "5 mL"}, r"therapy\.tick: '5 mL' is a volume"),
-    ({"therapy.horizon": 18}, r"horizon is 18 ticks; .* multiple of 4 from 8 to 40"),
+    ({"therapy.horizon": 41}, r"therapy\.horizon is 41; .* at least 5 and at most 40"),
     ({"therapy.horizon": 44}, r"therapy\.horizon is 44; .* at most 40"),
     (
         {"therapy.target_mg_l": None},

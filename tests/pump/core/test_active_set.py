@@ -58,6 +58,7 @@ def case_of(rng: random.Random, n: int) -> Case:
         "band_low": -FINE // 9, "band_high": FINE // 7, "hard": 4, "soft": 24,
         "offset_low": -FINE // 2, "offset_high": FINE // 3,
         "slack": rng.choice((0, 32, 999)), "output_slack": rng.choice((4, 500)),
+        "output_count": n - rng.choice((0, 0, 3)),
     }  # fmt: skip
 
 

@@ -239,6 +239,7 @@ OUT_OF_RANGE = {
     "AT_SOFT_OFFSET_HIGH": (-1, (1 << 28) + 1),
     "AT_SOFT_SPARE_SHIFT": (-1, 13),
     "AT_SPARE_SHIFT": (-1, 13),
+    "AT_OUTPUTS": (4, 21),
 }
 
 

@@ -225,8 +225,8 @@ def test_a_ratio_is_good_to_ten_bits(numerator: int, divisor: int) -> None:
 
 MUTANTS = {
     "parts of the moves": ("move & ((1 << k.FINE_BITS) - 1)", "move & ((1 << k.FINE_BITS) - 2)"),
-    "parts of the errors": ("LOW_BITS = 12", "LOW_BITS = 11"),
-    "half an LSB": ("half = 1 << (shift - 1)", "half = 1 << (shift - 2)"),
+    "parts of the errors": ("LOW_BITS = 13", "LOW_BITS = 12"),
+    "half an LSB": ("half = 1 << shift >> 1", "half = 1 << shift >> 2"),
     "columns of the triangle": ("columns = 4 * b + 4", "columns = 4 * b + 3"),
     "scale of the residual": ("SCALE_BITS = 13", "SCALE_BITS = 12"),
     "scale of the directions": ("DIRECTION_BITS = 12", "DIRECTION_BITS = 11"),

@@ -127,7 +127,7 @@ def test_with_its_finish_it_is_the_certified_solver_bit_by_bit(
 
 
 @pytest.mark.parametrize(
-    ("horizon", "change", "soft"), [(8, 400.0, 5.0), (12, 40.0, 5.0), (40, 400.0, 10.0)]
+    ("horizon", "change", "soft"), [(8, 400.0, 5.0), (12, 40.0, 5.0), (39, 400.0, 20.0)]
 )
 def test_other_programs_are_solved_as_certified_too(
     problem: Problem, horizon: int, change: float, soft: float
