@@ -13,43 +13,41 @@ from pump.compat import const, micropython, ptr8, ptr32
 _POLYNOMIAL = const(0xEDB88320)
 
 
-def _nibble_table() -> array:
-    """Return CRC-32 of the sixteen nibbles."""
-    table = array("I", bytes(64))
-    for nibble in range(16):
-        value = nibble
-        for _ in range(4):
+def _byte_table() -> array:
+    """Return CRC-32 of the 256 bytes."""
+    table = array("I", bytes(1024))
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
             value = (value >> 1) ^ _POLYNOMIAL if value & 1 else value >> 1
-        table[nibble] = value
+        table[byte] = value
     return table
 
 
-_TABLE = _nibble_table()
+_TABLE = _byte_table()
 
 
 @micropython.viper
-def crc32_into(source: ptr8, count: int, table: ptr32, out: ptr8):
-    """Write CRC-32 of source[:count] to out[0:4], little-endian.
+def crc32_into(source: ptr8, count: int, table: ptr32, out: ptr8, at: int):
+    """Write CRC-32 of source[:count] to out[at:at + 4], little-endian.
 
     `table` is `_TABLE`; bits are masked after each shift, so that int32 on the
     chip and unbounded ints on CPython hold the same low 32 bits.
     """
     crc = -1
     for i in range(count):
-        crc = crc ^ source[i]
-        crc = ((crc >> 4) & 0x0FFFFFFF) ^ table[crc & 15]
-        crc = ((crc >> 4) & 0x0FFFFFFF) ^ table[crc & 15]
+        crc = ((crc >> 8) & 0x00FFFFFF) ^ table[(crc ^ source[i]) & 255]
     crc = crc ^ -1
-    out[0] = crc & 255
-    out[1] = (crc >> 8) & 255
-    out[2] = (crc >> 16) & 255
-    out[3] = (crc >> 24) & 255
+    out[at] = crc & 255
+    out[at + 1] = (crc >> 8) & 255
+    out[at + 2] = (crc >> 16) & 255
+    out[at + 3] = (crc >> 24) & 255
 
 
 def crc32(source) -> int:
     """Return CRC-32 of `source`, 0..2**32 - 1.  Allocates: not for the tick."""
     out = bytearray(4)
-    crc32_into(source, len(source), _TABLE, out)
+    crc32_into(source, len(source), _TABLE, out, 0)
     return int.from_bytes(out, "little")
 
 
@@ -60,20 +58,21 @@ def encode(source: ptr8, count: int, out: ptr8) -> int:
     `out` needs count + count // 254 + 2 bytes.
     """
     code_at = 0
-    code = 1
     at = 1
     for i in range(count):
         byte = source[i]
-        if byte != 0:
-            out[at] = byte
-            at += 1
-            code += 1
-        if byte == 0 or code == 255:
-            out[code_at] = code
+        if byte == 0:
+            out[code_at] = at - code_at
             code_at = at
             at += 1
-            code = 1
-    out[code_at] = code
+        else:
+            out[at] = byte
+            at += 1
+            if at - code_at == 255:
+                out[code_at] = 255
+                code_at = at
+                at += 1
+    out[code_at] = at - code_at
     out[at] = 0
     return at + 1
 
@@ -176,7 +175,7 @@ class FrameReader:
     def _checksum_is_right(self, count: int) -> bool:
         """Say whether frame[count:count + 4] is the CRC-32 of what lies before it."""
         check = self._check
-        crc32_into(self.frame, count, _TABLE, check)
+        crc32_into(self.frame, count, _TABLE, check, 0)
         frame = self.frame
         return (
             check[0] == frame[count]
@@ -191,7 +190,6 @@ class FrameWriter:
 
     def __init__(self, frame_bytes_max: int):
         self._plain = bytearray(frame_bytes_max)
-        self._check = bytearray(4)
         self.body = memoryview(self._plain)[4:]
         self.coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
 
@@ -203,8 +201,5 @@ class FrameWriter:
         plain[2] = sequence & 255
         plain[3] = (sequence >> 8) & 255
         count = body_bytes + 4
-        check = self._check
-        crc32_into(plain, count, _TABLE, check)
-        for i in range(4):
-            plain[count + i] = check[i]
+        crc32_into(plain, count, _TABLE, plain, count)
         return encode(plain, count + 4, self.coded)
