@@ -41,4 +41,10 @@ except ImportError:
         def kbd_intr(_character: int) -> None:
             """Do nothing: the twin reads no keyboard."""
 
-    ptr8 = ptr32 = memoryview
+    def ptr8(buffer) -> memoryview:
+        """Return the bytes of `buffer`."""
+        return memoryview(buffer).cast("B")
+
+    def ptr32(buffer) -> memoryview:
+        """Return the int32 words of `buffer`, in this machine's order as on the board."""
+        return memoryview(buffer).cast("B").cast("i")

@@ -26,6 +26,9 @@ def _byte_table() -> array:
 
 _TABLE = _byte_table()
 
+# CRC-32 of anything that ends with its own CRC-32, and of nothing else.
+_RESIDUE = b"\x1c\xdf\x44\x21"
+
 
 @micropython.viper
 def crc32_into(source: ptr8, count: int, table: ptr32, out: ptr8, at: int):
@@ -110,18 +113,17 @@ def decode(source: ptr8, count: int, out: ptr8, room: int) -> int:
 
 
 @micropython.viper
-def _find_zero(source: ptr8, at: int, count: int) -> int:
-    """Return where the first zero byte of source[at:count] is, or count."""
+def _collect(source: ptr8, at: int, count: int, out: ptr8, out_at: int, room: int) -> int:
+    """Copy source[at:count] up to its first zero byte to out[out_at:room], no farther.
+
+    Return where that zero is, or count.
+    """
+    shift = out_at - at
     while at < count and source[at] != 0:
+        if at + shift < room:
+            out[at + shift] = source[at]
         at += 1
     return at
-
-
-@micropython.viper
-def _append(source: ptr8, at: int, end: int, out: ptr8, out_at: int):
-    """Copy source[at:end] to `out`."""
-    for i in range(end - at):
-        out[out_at + i] = source[at + i]
 
 
 class FrameReader:
@@ -137,8 +139,8 @@ class FrameReader:
         self.dropped = 0
         self._room = frame_bytes_max
         self._coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
-        self._count = 0
-        self._overrun = False
+        self._coded_room = len(self._coded)
+        self._count = 0  # coded bytes of the frame so far; beyond the room they are not kept
         self._check = bytearray(4)
 
     def feed(self, source, at: int, count: int) -> int:
@@ -146,12 +148,11 @@ class FrameReader:
 
         `length` is then that of the frame which this completed, or 0.
         """
-        end = _find_zero(source, at, count)
-        if self._count + end - at <= len(self._coded):
-            _append(source, at, end, self._coded, self._count)
-            self._count += end - at
-        else:
-            self._overrun = True
+        collected = self._count
+        end = _collect(source, at, count, self._coded, collected, self._coded_room)
+        # What did not fit was only counted: `_finish` sees by the count that it is too much.
+        if collected <= self._coded_room:
+            self._count = collected + end - at
         if end == count:
             self.length = 0
             return count
@@ -161,28 +162,18 @@ class FrameReader:
     def _finish(self) -> int:
         """Return the length of the frame that has been collected; 0 for a damaged one."""
         count = self._count
-        overrun = self._overrun
         self._count = 0
-        self._overrun = False
-        if count == 0 and not overrun:
+        if count == 0:
             return 0
-        length = -1 if overrun else decode(self._coded, count, self.frame, self._room)
-        if length < 8 or not self._checksum_is_right(length - 4):
-            self.dropped += 1
-            return 0
-        return length - 4
-
-    def _checksum_is_right(self, count: int) -> bool:
-        """Say whether frame[count:count + 4] is the CRC-32 of what lies before it."""
-        check = self._check
-        crc32_into(self.frame, count, _TABLE, check, 0)
-        frame = self.frame
-        return (
-            check[0] == frame[count]
-            and check[1] == frame[count + 1]
-            and check[2] == frame[count + 2]
-            and check[3] == frame[count + 3]
-        )
+        length = -1
+        if count <= self._coded_room:
+            length = decode(self._coded, count, self.frame, self._room)
+        if length >= 8:
+            crc32_into(self.frame, length, _TABLE, self._check, 0)
+            if self._check == _RESIDUE:
+                return length - 4
+        self.dropped += 1
+        return 0
 
 
 class FrameWriter:

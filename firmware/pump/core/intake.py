@@ -6,7 +6,7 @@ Pieces may repeat (a lost acknowledgement makes the host repeat) but leave no ga
 
 from array import array
 
-from pump.compat import micropython, ptr8, ptr32
+from pump.compat import micropython, ptr32
 from pump.core import program
 from pump.spec import limits, messages, reasons
 from pump.spec import record as at
@@ -32,14 +32,11 @@ def write_reading(frame, length: int, record) -> bool:
 
 
 @micropython.viper
-def _copy(words: ptr32, count: int, out: ptr8):
-    """Write words[:count] to `out`, little-endian."""
+def _copy(words: ptr32, count: int, out):
+    """Write words[:count] to `out`, which begins at a multiple of four bytes."""
+    out_words = ptr32(out)
     for i in range(count):
-        word = words[i]
-        out[4 * i] = word & 255
-        out[4 * i + 1] = (word >> 8) & 255
-        out[4 * i + 2] = (word >> 16) & 255
-        out[4 * i + 3] = (word >> 24) & 255
+        out_words[i] = words[i]
 
 
 def copy_words(words, out) -> int:
