@@ -81,22 +81,22 @@ class Limiter:
         wanted = move * self._steps_full + self.carry
         steps = wanted >> self._one_bits
         self.carry = wanted - (steps << self._one_bits)
-        steps = self._capped(steps, self._tick_max, reasons.LIMIT_RATE)
-        steps = self._capped(steps, self._hour_max - self._hour, reasons.LIMIT_HOUR)
-        steps = self._capped(steps, self._day_max - self._day, reasons.LIMIT_DAY)
+        if steps > self._tick_max:
+            steps = self._cut_to(self._tick_max, reasons.LIMIT_RATE)
+        # A window may begin overdrawn by the therapy before: no steps are nothing to cut.
+        if steps > self._hour_max - self._hour and steps:
+            steps = self._cut_to(self._hour_max - self._hour, reasons.LIMIT_HOUR)
+        if steps > self._day_max - self._day and steps:
+            steps = self._cut_to(self._day_max - self._day, reasons.LIMIT_DAY)
         self._record(steps)
         self.total = (self.total + steps) & _TOTAL_MASK
         return steps
 
-    def _capped(self, steps: int, most: int, reason: int) -> int:
-        """Return `steps` within `most`; what is cut is forgotten, never caught up."""
-        if most < 0:
-            most = 0
-        if steps <= most:
-            return steps
+    def _cut_to(self, most: int, reason: int) -> int:
+        """Return `most`, none if negative; what is cut is forgotten, never caught up."""
         self.reason = reason
         self.carry = 0
-        return most
+        return 0 if most < 0 else most
 
     def _record(self, steps: int) -> None:
         """Write this tick into the windows and move them on by one tick."""

@@ -230,6 +230,15 @@ def test_caps_hold_over_windows_that_reach_into_the_therapy_before(
     )
 
 
+def test_a_window_overdrawn_by_the_therapy_before_cuts_only_what_is_asked() -> None:
+    """A fraction of a step is carried on: nothing was taken away, so no cap is named."""
+    limiting = limiter(full=1, hour=5, day=5, history=array("i", [9] + [0] * 95))
+    assert limiting.limit(ONE // 2) == 0
+    assert (limiting.reason, limiting.carry) == (reasons.LIMIT_NONE, ONE // 2)
+    assert limiting.limit(ONE // 2) == 0
+    assert (limiting.reason, limiting.carry) == (reasons.LIMIT_HOUR, 0)
+
+
 def test_what_was_given_is_forgotten_when_its_window_is_over() -> None:
     """Too little drug is a hazard as well: at most a quarter hour and a tick longer than a day."""
     before = limiter(hour=FREE, day=14_447)
