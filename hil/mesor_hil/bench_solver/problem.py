@@ -26,7 +26,7 @@ LEVEL_UNIT_MG_L: Final = 10.0
 STEP_H: Final = 5 / 60
 
 CHANGE_MAX: Final = 0.4  # full rates in one step
-BAND: Final = (1.0, 2.5)  # 10 to 25 mg/L, soft
+BAND: Final = (-0.8, 0.7)  # 8 mg/L below the target to 7 above it, soft
 CHANGE_WEIGHT: Final = 0.1
 SLACK_WEIGHT: Final = 20.0
 
@@ -76,7 +76,7 @@ class Problem:
         before[0] = state.move_before
         pull = self.response.T @ (levels - state.target)
         linear = 2 * (pull - CHANGE_WEIGHT * self.difference.T @ before)
-        low, high = BAND
+        low, high = (state.target + edge for edge in BAND)
         return Vectors(
             np.concatenate([linear, np.zeros(n)]),
             np.concatenate([np.zeros(n), before - CHANGE_MAX, low - levels]),

@@ -11,7 +11,7 @@ import osqp
 from scipy.sparse import csc_matrix, triu
 
 from mesor.errors import MesorError
-from mesor_hil.bench_solver.problem import BAND, FloatArray, Problem, State
+from mesor_hil.bench_solver.problem import FloatArray, Problem, State
 
 TOLERANCE: Final = 1e-8
 _ITERATIONS_MAX: Final = 200_000
@@ -35,7 +35,7 @@ class Reference:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        vectors = problem.vectors(State(0.0, 0.0, 0.0, sum(BAND) / 2, 0.0))
+        vectors = problem.vectors(State(0.0, 0.0, 0.0, 0.0, 0.0))
         self._osqp: Any = osqp.OSQP()
         self._osqp.setup(
             triu(csc_matrix(problem.cost), format="csc"),

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,6 +60,14 @@ class Build:
     recipe: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExtendedBuild:
+    """A UF2 image with a user's C module in it, and the linker's map of what is where."""
+
+    image: bytes
+    link_map: str
+
+
 def build(progress: Progress) -> Build:
     """Return the image built in a temporary folder, of which nothing stays.
 
@@ -67,17 +75,38 @@ def build(progress: Progress) -> Build:
     Raises ImageError if this is no Debian, a tool is missing and the user is not root, the
     package mirror cannot be reached or serves other releases, or the compilation fails.
     """
-    if shutil.which("apt-get") is None:
-        raise ImageError("the image can only be built on Debian, but this machine has no apt-get")
     with tempfile.TemporaryDirectory(prefix="mesor-image-") as name:
         folder = Path(name)
         env = _environment()
-        provide_tools(
-            missing_tools(env), os.geteuid() == 0, Apt(folder / "own", None, env), progress
-        )
-        versions = _fetch(folder, env, progress)
+        versions = _prepare(folder, env, progress)
         binary = _compile(folder, env, progress)
         return Build(uf2.encode(binary), _recipe(versions, env))
+
+
+def build_with(modules: Sequence[Path], progress: Progress) -> Iterator[ExtendedBuild]:
+    """Yield for each module the image that has it, all from one tree: the second takes seconds.
+
+    modules: folders with a micropython.cmake, as USER_C_MODULES takes them.  Raises as `build`.
+    """
+    with tempfile.TemporaryDirectory(prefix="mesor-image-") as name:
+        folder = Path(name)
+        env = _environment()
+        _prepare(folder, env, progress)
+        for module in modules:
+            binary = _compile(folder, env, progress, module)
+            build_folder = _port(folder) / "build"
+            link_map = (build_folder / "firmware.elf.map").read_text(errors="replace")
+            yield ExtendedBuild(uf2.encode(binary), link_map)
+
+
+def _prepare(folder: Path, env: dict[str, str], progress: Progress) -> dict[str, str]:
+    """Put tools in place and all sources below `folder`; return the version of each source."""
+    if shutil.which("apt-get") is None:
+        raise ImageError("the image can only be built on Debian, but this machine has no apt-get")
+    provide_tools(missing_tools(env), os.geteuid() == 0, Apt(folder / "own", None, env), progress)
+    versions = _fetch(folder, env, progress)
+    _link_libraries(folder, folder / _MICROPYTHON.package / "lib")
+    return versions
 
 
 def missing_tools(env: dict[str, str]) -> list[str]:
@@ -171,14 +200,20 @@ def _unpack(part: _Part, download: Path, target: Path, env: dict[str, str]) -> N
     run([*command, str(archive), str(target)], cwd=download, env=env)
 
 
-def _compile(folder: Path, env: dict[str, str], progress: Progress) -> bytes:
-    """Return the flash image compiled from the parts unpacked in `folder`."""
+def _port(folder: Path) -> Path:
+    """Return where MicroPython keeps what is particular to the RP2040."""
+    return folder / _MICROPYTHON.package / "ports" / "rp2"
+
+
+def _compile(
+    folder: Path, env: dict[str, str], progress: Progress, module: Path | None = None
+) -> bytes:
+    """Return the flash image compiled from the parts in `folder`, and a user's C module."""
     top = folder / _MICROPYTHON.package
-    _link_libraries(folder, top / "lib")
     jobs = f"-j{len(os.sched_getaffinity(0))}"
     progress("compiling MicroPython's cross-compiler")
     run(["make", jobs, "-C", "mpy-cross"], cwd=top, env=env)
-    port = top / "ports" / "rp2"
+    port = _port(folder)
     manifest = port / "manifest.py"
     manifest.write_text(_MANIFEST)
     progress(f"compiling MicroPython {_MICROPYTHON.upstream} for the Pico (half a minute)")
@@ -188,6 +223,8 @@ def _compile(folder: Path, env: dict[str, str], progress: Progress) -> bytes:
         "MICROPY_FROZEN_MANIFEST": manifest,
         "PICO_NO_PICOTOOL": "1",  # no Debian package of its source; `uf2` does its part
     }
+    if module is not None:
+        configuration["USER_C_MODULES"] = module / "micropython.cmake"
     options = [f"-D{name}={value}" for name, value in configuration.items()]
     run(["cmake", "-S", ".", "-B", "build", *options], cwd=port, env=env)
     run(["make", jobs, "-C", "build"], cwd=port, env=env)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""A rival as a C module of MicroPython: its own sources, our glue, tables from the host.
+
+Nothing of a rival is kept in this project: `write_module` puts together, in a folder of its
+own, what USER_C_MODULES expects.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+_GLUE: Final = Path(__file__).parent / "glue"
+# Only module.c is shown to MicroPython, which reads its modules' sources for names.
+_CMAKE: Final = """\
+add_library(rival STATIC {sources})
+target_compile_options(rival PRIVATE {options})
+target_include_directories(rival PRIVATE {include})
+add_library(usermod_rival INTERFACE)
+target_sources(usermod_rival INTERFACE {module})
+target_include_directories(usermod_rival INTERFACE {own})
+target_link_libraries(usermod_rival INTERFACE rival)
+target_link_libraries(usermod INTERFACE usermod_rival)
+"""
+# The image is compiled for size; a solver is compiled for speed.
+_OPTIONS: Final = ("-O2", "-w", "-ffunction-sections", "-fdata-sections")
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One rival at one horizon, ready to be compiled."""
+
+    name: str
+    setting: str  # what was chosen, and how
+    glue: str  # file of ours that calls it
+    sources: tuple[Path, ...]
+    include: tuple[Path, ...]
+    tables: str  # tables.h
+    options: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)  # to stand in for missing ones
+
+
+def write_module(rival: Rival, folder: Path) -> Path:
+    """Write the module to `folder`, its sources in the subfolder rival/; return `folder`."""
+    own = folder / "rival"
+    own.mkdir(parents=True)
+    for name in ("rival.h", "module.c", rival.glue):
+        shutil.copy(_GLUE / name, own)
+    for source in rival.sources:
+        shutil.copy(source, own)
+    for name, text in {"tables.h": rival.tables, **rival.headers}.items():
+        (own / name).write_text(text)
+    module = own / "module.c"
+    sources = sorted(own.glob("*.c")) + sorted(own.glob("*.cpp"))
+    text = _CMAKE.format(
+        sources=_listed(source for source in sources if source != module),
+        options=_listed((*_OPTIONS, *rival.options)),
+        include=_listed((own, *rival.include)),
+        module=module,
+        own=own,
+    )
+    (folder / "micropython.cmake").write_text(text)
+    return folder
+
+
+def _listed(entries: Iterable[object]) -> str:
+    """Return a list as CMake writes it."""
+    return " ".join(map(str, entries))
+
+
+def c_table(name: str, values: npt.ArrayLike) -> str:
+    """Return `values` as a constant C array of float, its dimensions those of `values`."""
+    array = np.asarray(values, dtype=np.float32)
+    shape = "".join(f"[{size}]" for size in array.shape)
+    return f"static const float {name}{shape} = {_braced(array)};\n"
+
+
+def _braced(values: npt.NDArray[np.float32]) -> str:
+    """Return nested braces with every number to the last bit."""
+    if values.ndim:
+        return "{" + ", ".join(_braced(part) for part in values) + "}"
+    return f"{float(values):.9g}f" if "." in f"{float(values):.9g}" else f"{float(values):.9e}f"
+
+
+def c_constants(values: Mapping[str, float]) -> str:
+    """Return one #define a constant."""
+    return "".join(f"#define {name} {value!r}\n" for name, value in values.items())
