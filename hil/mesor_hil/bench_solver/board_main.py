@@ -14,6 +14,12 @@ import machine
 _WARM_UP_MS = 50  # a board that works at once is never seen by the host
 
 
+def heap():
+    """Return the bytes of heap in use."""
+    gc.collect()
+    return gc.mem_alloc()
+
+
 def main():
     """Print `iterations time_us move` for each state of states.bin, cold where cold.bin says."""
     time.sleep_ms(_WARM_UP_MS)
@@ -21,11 +27,11 @@ def main():
         states = array("f", stream.read())
     with open("cold.bin", "rb") as stream:
         cold = stream.read()
-    gc.collect()
-    before = gc.mem_alloc()
-    solver = __import__("solver").BoardSolver()
-    gc.collect()
-    print("heap", gc.mem_alloc() - before)
+    before = heap()
+    module = __import__("solver")
+    imported = heap()
+    solver = module.BoardSolver()
+    print("heap", imported - before, heap() - imported)
     solve, now = solver.solve, time.ticks_us
     for index in range(len(cold)):
         solver.prepare(states, index, cold[index])

@@ -45,11 +45,11 @@ def ensure_images(rivals: Sequence[Rival], say: Callable[[str], None]) -> list[R
 
 
 def _digest(module: Path) -> str:
-    """Return a hash over the module's files; their folder has a new name every time."""
+    """Return a hash over the module's files, whatever folder they are in this time."""
     digest = hashlib.sha256()
     for path in sorted(module.rglob("*")):
         if path.is_file():
-            content = path.read_bytes().replace(str(module.parent).encode(), b"")
+            content = path.read_bytes().replace(str(module).encode(), b"")
             digest.update(f"{path.name} {len(content)}\n".encode())
             digest.update(content)
     return digest.hexdigest()[:16]

@@ -19,7 +19,7 @@ from mesor_hil.bench_solver.problem import State
 from mesor_hil.targets.virtual_pico import VirtualPico
 
 _SILENCE_LIMIT_NS: Final = 60e9  # no solve takes a minute of the chip's time
-_STEP_NS: Final = 5e6
+_STEP_NS: Final = 2e6
 _TAIL_BYTES: Final = 400  # END, and the prompt that follows it
 
 
@@ -37,7 +37,8 @@ class Timing:
     """All solves of one run, and the bytes of heap that the solver took."""
 
     solves: tuple[Solve, ...]
-    heap_bytes: int
+    code_heap: int  # modules imported
+    work_heap: int
 
 
 def time_solver(
@@ -80,16 +81,15 @@ def _output(board: VirtualPico) -> str:
 
 
 def _timing(text: str, count: int) -> Timing:
-    """Return the solves from lines of `iterations time_us move`, behind one of `heap bytes`."""
+    """Return the solves from lines of `iterations time_us move`, behind `heap code work`."""
     lines = [line.split() for line in text.splitlines()]
-    heap_bytes = next((int(words[1]) for words in lines if words[:1] == ["heap"]), 0)
+    heap = [words for words in lines if words[:1] == ["heap"]]
     solves = tuple(
         Solve(int(words[0]), int(words[1]), min(max(int(words[2]) / 1e6, 0.0), 1.0))
         for words in lines
-        if len(words) == 3
+        if len(words) == 3 and words[:1] != ["heap"]
     )
-    if len(solves) != count:
-        raise MesorError(
-            f"The board answered {len(solves)} of {count} states; it said last: {lines[-2:]}"
-        )
-    return Timing(solves, heap_bytes)
+    if len(solves) != count or not heap:
+        last = " ".join(lines[-3]) if len(lines) > 2 else "nothing"
+        raise MesorError(f"The board answered {len(solves)} of {count} states; it said: {last}")
+    return Timing(solves, int(heap[0][1]), int(heap[0][2]))

@@ -24,6 +24,7 @@ from mesor.program import Problem as TherapyProblem
 from mesor_hil.bench_solver import problem as bench
 from pump.spec import limits
 
+OWN_SETTING: Final = "as compiled: rho and formats chosen on the compiler's own states"
 TABLE_BITS: Final = 24
 _TARGET_MG_L: Final = 2 * bench.LEVEL_UNIT_MG_L  # the pump counts levels in half targets
 _STEPS_A_TICK: Final = 10_000

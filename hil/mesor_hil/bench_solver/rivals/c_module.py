@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +40,9 @@ class Rival:
     setting: str  # what was chosen, and how
     glue: str  # file of ours that calls it
     sources: tuple[Path, ...]
-    include: tuple[Path, ...]
+    include: tuple[Path, ...]  # folders of headers
     tables: str  # tables.h
     options: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)  # to stand in for missing ones
 
 
 def write_module(rival: Rival, folder: Path) -> Path:
@@ -54,14 +53,16 @@ def write_module(rival: Rival, folder: Path) -> Path:
         shutil.copy(_GLUE / name, own)
     for source in rival.sources:
         shutil.copy(source, own)
-    for name, text in {"tables.h": rival.tables, **rival.headers}.items():
-        (own / name).write_text(text)
+    (own / "tables.h").write_text(rival.tables)
+    places = [own / f"include_{index}" for index in range(len(rival.include))]
+    for place, found in zip(places, rival.include, strict=True):
+        shutil.copytree(found, place)
     module = own / "module.c"
     sources = sorted(own.glob("*.c")) + sorted(own.glob("*.cpp"))
     text = _CMAKE.format(
         sources=_listed(source for source in sources if source != module),
         options=_listed((*_OPTIONS, *rival.options)),
-        include=_listed((own, *rival.include)),
+        include=_listed((own, *places)),
         module=module,
         own=own,
     )
@@ -81,11 +82,25 @@ def c_table(name: str, values: npt.ArrayLike) -> str:
     return f"static const float {name}{shape} = {_braced(array)};\n"
 
 
+def c_terms(name: str, by_state: npt.NDArray[np.float64]) -> str:
+    """Return the entries of a matrix (rows, state) that are not zero, as an array of `term`."""
+    entries = [
+        f"{{{row}, {column}, {_number(by_state[row, column])}}}"
+        for row, column in np.argwhere(by_state)
+    ]
+    return f"static const term {name}[{len(entries)}] = {{{', '.join(entries)}}};\n"
+
+
 def _braced(values: npt.NDArray[np.float32]) -> str:
     """Return nested braces with every number to the last bit."""
     if values.ndim:
         return "{" + ", ".join(_braced(part) for part in values) + "}"
-    return f"{float(values):.9g}f" if "." in f"{float(values):.9g}" else f"{float(values):.9e}f"
+    return _number(float(values))
+
+
+def _number(value: float) -> str:
+    """Return a float literal that gives back the very float32."""
+    return f"{float(value):.8e}f"
 
 
 def c_constants(values: Mapping[str, float]) -> str:

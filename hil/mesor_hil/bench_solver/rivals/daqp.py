@@ -15,8 +15,8 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from mesor_hil.bench_solver.problem import SLACK_WEIGHT, Problem
-from mesor_hil.bench_solver.rivals.affine import bounds_at_zero, change_by_state
 from mesor_hil.bench_solver.rivals.c_module import Rival, c_constants, c_table
+from mesor_hil.bench_solver.rivals.quadratic import condensed
 
 _SOURCES: Final = ("daqp.c", "auxiliary.c", "factorization.c")
 _SETTING: Final = "its own defaults; looser tolerances changed no iteration of 4,000 tuning states"
@@ -44,9 +44,8 @@ def _tables(problem: Problem) -> str:
     rows = problem.rows[:, :n] @ inverse  # (3 n, n); the first n are those of the inverse
     scaling = 1 / np.linalg.norm(rows, axis=1)
     rows *= scaling[:, None]
-    linear, bounds = change_by_state(problem)
-    shifted = inverse.T @ linear[:n]  # (n, 5)
-    lower, upper = bounds_at_zero(problem)
+    program = condensed(problem)
+    shifted = inverse.T @ program.linear_by_state[:n]  # (n, 5)
     softness = np.full(3 * n, 1 / (2 * SLACK_WEIGHT))
     return c_constants({"HORIZON": n}) + "".join(
         (
@@ -54,9 +53,9 @@ def _tables(problem: Problem) -> str:
             c_table("rows_table", rows[n:]),
             c_table("scaling_table", scaling),
             c_table("softness_table", softness),
-            c_table("upper_table", scaling * upper),
-            c_table("lower_table", scaling * lower),
-            c_table("shift_table", scaling[:, None] * bounds + rows @ shifted),
+            c_table("upper_table", scaling * program.upper),
+            c_table("lower_table", scaling * program.lower),
+            c_table("shift_table", scaling[:, None] * program.bounds_by_state + rows @ shifted),
             c_table("linear_table", shifted),
         )
     )
