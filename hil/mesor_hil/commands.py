@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,8 @@ from rich.table import Table
 from mesor.errors import ScenarioError
 from mesor.program import Program
 from mesor.report.console import print_verdict
+from mesor_hil.bench_solver.compare import HORIZONS, compare, require_horizons
+from mesor_hil.bench_solver.report import require_markers, tables, update_page, write_chart
 from mesor_hil.bench_tick import bench_tick
 from mesor_hil.prepare import program_of
 from mesor_hil.run import Order, execute
@@ -108,13 +111,29 @@ def compile_(
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="What to measure: tick.")],
+    name: Annotated[str, typer.Argument(help="What to measure: tick or solver.")],
+    quick: Annotated[bool, typer.Option(help="solver: a few states of each.")] = False,
+    horizon: Annotated[
+        list[int] | None, typer.Option(help="solver: only this; may be repeated.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="solver: chart, as HTML.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="solver: page whose section is to be made anew.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure on the emulated Pico: the whole tick, by stage."""
-    if name != "tick":
-        raise ScenarioError(f"There is no benchmark {name!r}; there is: tick.")
-    stages = bench_tick(lambda text: Console(stderr=True).print(text))
+    """Measure on the emulated Pico: the tick by stage, or our solver beside its rivals."""
+    if name == "tick":
+        _bench_tick(as_json)
+    elif name == "solver":
+        _bench_solver(horizon or HORIZONS, quick, plot, page, as_json)
+    else:
+        raise ScenarioError(f"There is no benchmark {name!r}; there are: tick, solver.")
+
+
+def _bench_tick(as_json: bool) -> None:
+    """Time the tick by stage."""
+    stages = bench_tick(_say)
     if as_json:
         _print_json([asdict(stage) for stage in stages])
         return
@@ -122,6 +141,30 @@ def bench(
     for stage in stages:
         table.add_row(stage.name, f"{stage.median_us:,.0f}", f"{stage.max_us:,.0f}")
     Console().print(table)
+
+
+def _bench_solver(
+    horizons: Sequence[int], quick: bool, plot: Path | None, page: Path | None, as_json: bool
+) -> None:
+    """Compare the solvers; page and plot are written last, and the page's markers seen first."""
+    require_horizons(horizons)
+    if page is not None:
+        require_markers(page)
+    rows = list(compare(_say, horizons, quick))
+    if plot is not None:
+        write_chart(plot, rows)
+    if page is not None:
+        update_page(page, rows)
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+        return
+    for table in tables(rows):
+        Console().print(table)
+
+
+def _say(text: str) -> None:
+    """Report progress where it does not mix with the result."""
+    Console(stderr=True).print(text)
 
 
 def _progress(console: Console) -> Progress:

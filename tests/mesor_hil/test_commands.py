@@ -134,3 +134,20 @@ def test_every_shipped_scenario_is_listed(mesor) -> None:
     status, out, _ = mesor("scenarios", "--json")
     assert status == 0
     assert json.loads(out)[0]["name"] == "vancomycin_infusion"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("bench", "motor"), "There is no benchmark 'motor'"),
+        (("bench", "solver", "--horizon", "60"), "A horizon of 60 steps was asked for"),
+        (("bench", "solver", "--page", "pyproject.toml"), "has no section between"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_made_exits_2(
+    mesor, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """Before anything is built or measured."""
+    status, out, err = mesor(*arguments)
+    assert (status, out) == (2, "")
+    assert sentence in err

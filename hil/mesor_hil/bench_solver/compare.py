@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from mesor.errors import MesorError
 from mesor.image import ensure_image
 from mesor_hil.bench_solver.images import ensure_images
 from mesor_hil.bench_solver.link_map import Footprint
@@ -29,12 +30,14 @@ from mesor_hil.bench_solver.rivals import packages
 from mesor_hil.bench_solver.rivals.c_module import Rival
 from mesor_hil.bench_solver.rivals.daqp import daqp_rival
 from mesor_hil.bench_solver.rivals.osqp_generated import osqp_condensed, osqp_sparse
+from mesor_hil.bench_solver.rivals.tinympc import tinympc_rival
 from mesor_hil.bench_solver.states import (
     LOOP_STEPS,
     Purpose,
     closed_loop_states,
     random_states,
 )
+from pump.spec import limits
 
 HORIZONS: Final = (10, 20, 40)
 OWN: Final = "Mesor"
@@ -114,6 +117,16 @@ def compare(
             yield row
 
 
+def require_horizons(horizons: Sequence[int]) -> None:
+    """Raise MesorError for a horizon that our kernels do not have."""
+    for horizon in horizons:
+        if not limits.HORIZON_MIN <= own_horizon(horizon) <= limits.HORIZON_MAX:
+            raise MesorError(
+                f"A horizon of {horizon} steps was asked for; {limits.HORIZON_MIN} to "
+                f"{limits.HORIZON_MAX} can be compared."
+            )
+
+
 def counts_of(solver: str, horizon: int, quick: bool) -> Counts:
     """Return on how many states a solver is timed."""
     at_main, elsewhere = _COUNTS[solver]
@@ -163,6 +176,7 @@ def _rivals(problem: Problem, folder: Path, say: Callable[[str], None]) -> list[
         daqp_rival(problem, packages.unpack(packages.DAQP, folder, say)),
         osqp_condensed(problem, folder / "condensed"),
         osqp_sparse(problem, folder / "sparse"),
+        tinympc_rival(problem, packages.unpack(packages.TINYMPC, folder, say), folder / "float32"),
     ]
 
 

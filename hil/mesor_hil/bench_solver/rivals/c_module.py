@@ -19,6 +19,7 @@ import numpy.typing as npt
 _GLUE: Final = Path(__file__).parent / "glue"
 # Only module.c is shown to MicroPython, which reads its modules' sources for names.
 _CMAKE: Final = """\
+set(MICROPY_C_HEAP_SIZE {heap_bytes})
 add_library(rival STATIC {sources})
 target_compile_options(rival PRIVATE {options})
 target_include_directories(rival PRIVATE {include})
@@ -43,6 +44,7 @@ class Rival:
     include: tuple[Path, ...]  # folders of headers
     tables: str  # tables.h
     options: tuple[str, ...] = ()
+    heap_bytes: int = 0  # of C's own heap, where it allocates
 
 
 def write_module(rival: Rival, folder: Path) -> Path:
@@ -64,6 +66,7 @@ def write_module(rival: Rival, folder: Path) -> Path:
         options=_listed((*_OPTIONS, *rival.options)),
         include=_listed((own, *places)),
         module=module,
+        heap_bytes=rival.heap_bytes,
         own=own,
     )
     (folder / "micropython.cmake").write_text(text)
