@@ -22,7 +22,13 @@ from mesor.errors import ScenarioError
 from mesor.program import Program
 from mesor.report.console import print_verdict
 from mesor_hil.bench_solver.compare import HORIZONS, compare, require_horizons
-from mesor_hil.bench_solver.report import require_markers, tables, update_page, write_chart
+from mesor_hil.bench_solver.report import (
+    TABLE_WIDTH,
+    require_markers,
+    tables,
+    update_page,
+    write_chart,
+)
 from mesor_hil.bench_tick import bench_tick
 from mesor_hil.prepare import program_of
 from mesor_hil.run import Order, execute
@@ -158,8 +164,10 @@ def _bench_solver(
     if as_json:
         _print_json([asdict(row) for row in rows])
         return
+    console = Console()
+    console.width = max(console.width, TABLE_WIDTH)
     for table in tables(rows):
-        Console().print(table)
+        console.print(table)
 
 
 def _say(text: str) -> None:

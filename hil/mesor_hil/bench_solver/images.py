@@ -11,7 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mesor.cache import user_cache_dir, write_atomically
@@ -38,8 +38,10 @@ def ensure_images(rivals: Sequence[Rival], say: Callable[[str], None]) -> list[R
             builds = debian.build_with([modules[i] for i in missing], say)
             for i, build in zip(missing, builds, strict=True):
                 say(f"built the image with {rivals[i].name}")
-                taken = asdict(footprint(build.link_map))
-                write_atomically(places[i].with_suffix(".json"), json.dumps(taken).encode())
+                taken = footprint(build.link_map)
+                taken = replace(taken, ram=taken.ram + rivals[i].heap_bytes)
+                record = json.dumps(asdict(taken)).encode()
+                write_atomically(places[i].with_suffix(".json"), record)
                 write_atomically(places[i], build.image)
         return [RivalImage(place, _footprint_beside(place)) for place in places]
 
@@ -49,8 +51,9 @@ def _digest(module: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(module.rglob("*")):
         if path.is_file():
-            content = path.read_bytes().replace(str(module).encode(), b"")
-            digest.update(f"{path.name} {len(content)}\n".encode())
+            content = path.read_bytes()
+            name = path.relative_to(module).as_posix()
+            digest.update(f"{name} {len(content)}\n".encode())
             digest.update(content)
     return digest.hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from mesor.errors import MesorError
 from mesor_hil.bench_solver.problem import State
 from mesor_hil.targets.virtual_pico import VirtualPico
 
-_SILENCE_LIMIT_NS: Final = 60e9  # no solve takes a minute of the chip's time
+_SILENCE_LIMIT_NS: Final = 15e9  # no solve takes that much of the chip's time
 _STEP_NS: Final = 2e6
 _TAIL_BYTES: Final = 400  # END, and the prompt that follows it
 

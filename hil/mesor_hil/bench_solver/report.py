@@ -14,6 +14,7 @@ from rich.table import Table
 from mesor.errors import MesorError
 from mesor_hil.bench_solver.compare import Outcome, Row
 
+TABLE_WIDTH: Final = 118  # columns of the widest table on a console
 BEGIN: Final = "<!-- mesor bench solver: begin -->"
 END: Final = "<!-- mesor bench solver: end -->"
 _NOTES: Final = """\

@@ -92,8 +92,12 @@ def build_with(modules: Sequence[Path], progress: Progress) -> Iterator[Extended
         folder = Path(name)
         env = _environment()
         _prepare(folder, env, progress)
+        place = folder / "module"  # the same for all, or every file would be compiled again
         for module in modules:
-            binary = _compile(folder, env, progress, module)
+            shutil.rmtree(place, ignore_errors=True)
+            # With new times, or what was compiled of another module would pass for this one's.
+            shutil.copytree(module, place, copy_function=shutil.copy)
+            binary = _compile(folder, env, progress, place)
             build_folder = _port(folder) / "build"
             link_map = (build_folder / "firmware.elf.map").read_text(errors="replace")
             yield ExtendedBuild(uf2.encode(binary), link_map)

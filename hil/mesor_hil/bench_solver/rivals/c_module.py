@@ -18,14 +18,20 @@ import numpy.typing as npt
 
 _GLUE: Final = Path(__file__).parent / "glue"
 # Only module.c is shown to MicroPython, which reads its modules' sources for names.
+_SHOWN: Final = "module.c"
 _CMAKE: Final = """\
 set(MICROPY_C_HEAP_SIZE {heap_bytes})
-add_library(rival STATIC {sources})
+set(OWN ${{CMAKE_CURRENT_LIST_DIR}}/rival)
+set(SOURCES {sources})
+list(TRANSFORM SOURCES PREPEND ${{OWN}}/)
+set(PLACES {include})
+list(TRANSFORM PLACES PREPEND ${{OWN}}/)
+add_library(rival STATIC ${{SOURCES}})
 target_compile_options(rival PRIVATE {options})
-target_include_directories(rival PRIVATE {include})
+target_include_directories(rival PRIVATE ${{OWN}} ${{PLACES}})
 add_library(usermod_rival INTERFACE)
-target_sources(usermod_rival INTERFACE {module})
-target_include_directories(usermod_rival INTERFACE {own})
+target_sources(usermod_rival INTERFACE ${{OWN}}/module.c)
+target_include_directories(usermod_rival INTERFACE ${{OWN}})
 target_link_libraries(usermod_rival INTERFACE rival)
 target_link_libraries(usermod INTERFACE usermod_rival)
 """
@@ -51,7 +57,7 @@ def write_module(rival: Rival, folder: Path) -> Path:
     """Write the module to `folder`, its sources in the subfolder rival/; return `folder`."""
     own = folder / "rival"
     own.mkdir(parents=True)
-    for name in ("rival.h", "module.c", rival.glue):
+    for name in ("rival.h", _SHOWN, rival.glue):
         shutil.copy(_GLUE / name, own)
     for source in rival.sources:
         shutil.copy(source, own)
@@ -59,23 +65,20 @@ def write_module(rival: Rival, folder: Path) -> Path:
     places = [own / f"include_{index}" for index in range(len(rival.include))]
     for place, found in zip(places, rival.include, strict=True):
         shutil.copytree(found, place)
-    module = own / "module.c"
-    sources = sorted(own.glob("*.c")) + sorted(own.glob("*.cpp"))
+    sources = (*own.glob("*.c"), *own.glob("*.cpp"))
     text = _CMAKE.format(
-        sources=_listed(source for source in sources if source != module),
+        sources=_listed(sorted(each.name for each in sources if each.name != _SHOWN)),
         options=_listed((*_OPTIONS, *rival.options)),
-        include=_listed((own, *places)),
-        module=module,
+        include=_listed(place.name for place in places),
         heap_bytes=rival.heap_bytes,
-        own=own,
     )
     (folder / "micropython.cmake").write_text(text)
     return folder
 
 
-def _listed(entries: Iterable[object]) -> str:
+def _listed(entries: Iterable[str]) -> str:
     """Return a list as CMake writes it."""
-    return " ".join(map(str, entries))
+    return " ".join(entries)
 
 
 def c_table(name: str, values: npt.ArrayLike) -> str:
