@@ -32,6 +32,7 @@ class BoardSolver:
         self._horizon = self._words[layout.AT_HORIZON]
         self._bits = self._words[layout.AT_DATA_BITS]
         self._state = array("i", [0] * (_STATE_SIZE - 1))
+        self._plan = array("i", [0] * self._horizon)
         self._move_before = 0
         self._forget()
 
@@ -67,8 +68,9 @@ class BoardSolver:
         solver = self._solver
         kernels.multiply(self._demand_block)
         solver.solve(self._move_before)
+        solver.plan(self._plan)
         return solver.iterations if solver.solved else -1 - solver.iterations
 
     def move(self):
         """Return the first move of the last solve, in millionths of the full rate."""
-        return round(self._solver.move(0) * 1e6 / (1 << self._bits))
+        return round(self._plan[0] * 1e6 / (1 << self._bits))
