@@ -57,10 +57,10 @@ _QUICK: Final = Counts(3, 5)
 # (at N = 20, at the others): the stock emulator then needs about an hour on two cores.
 _COUNTS: Final = {
     OWN: (Counts(2000, 2000), Counts(2000, 2000)),
-    "DAQP": (Counts(2000, 2000), Counts(200, 400)),
-    "OSQP condensed": (Counts(60, 240), Counts(20, 60)),
-    "OSQP sparse": (Counts(60, 240), Counts(20, 60)),
-    "TinyMPC": (Counts(20, 60), Counts(10, 30)),
+    "DAQP": (Counts(1000, 2000), Counts(100, 200)),
+    "OSQP condensed": (Counts(40, 120), Counts(10, 30)),
+    "OSQP sparse": (Counts(40, 120), Counts(10, 30)),
+    "TinyMPC": (Counts(10, 30), Counts(5, 15)),
 }
 
 
