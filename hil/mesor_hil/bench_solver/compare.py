@@ -56,7 +56,7 @@ class Counts:
 _QUICK: Final = Counts(3, 5)
 # (at N = 20, at the others): the stock emulator then needs about an hour on two cores.
 _COUNTS: Final = {
-    OWN: (Counts(2000, 2000), Counts(2000, 2000)),
+    OWN: (Counts(2000, 2000), Counts(200, 400)),
     "DAQP": (Counts(1000, 2000), Counts(100, 200)),
     "OSQP condensed": (Counts(40, 120), Counts(10, 30)),
     "OSQP sparse": (Counts(40, 120), Counts(10, 30)),
