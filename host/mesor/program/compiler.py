@@ -34,6 +34,7 @@ PRIMAL_BITS = 3  # residual below 2**3 of 2**14: 5e-4 of the full rate
 DUAL_BITS = 2
 ITERATIONS_MAX = 200
 CAP_MARGIN = 1.25
+WEIGHT_SHIFT_MAX = 4
 BURST_CHOICES = (5, 10, 20)
 GUESSES_CHOICES = (6, 16)
 ITERATIONS_A_GUESS = 4.5  # what a guess of the active set costs on the pump, in iterations
@@ -71,12 +72,13 @@ def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> 
     samples: states on which iterations and errors are stated.
     Raises ProgramError with the signal at fault when the certificate cannot be given.
     """
-    controller = design(problem)
-    tuning = sample_demands(problem, controller, _TUNING_SAMPLES, seed + 1)
     try:
-        splitting, formats = _choose_rho(problem, controller, tuning)
+        weight_shift = _weight_shift(problem)
     except ProgramError as failure:
-        raise with_advice(failure, problem, _try_formats) from None
+        raise with_advice(failure, problem, _weight_shift) from None
+    controller = design(problem, weight_shift)
+    tuning = sample_demands(problem, controller, _TUNING_SAMPLES, seed + 1)
+    splitting, formats = _choose_rho(problem, controller, tuning, weight_shift)
     words = fixed.assemble(problem, controller, splitting, formats)
     burst, guesses_max = _choose_search(words, tuning)
     formats = replace(formats, burst=burst, guesses_max=guesses_max)
@@ -86,7 +88,7 @@ def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> 
 
 
 def _choose_rho(
-    problem: Problem, controller: Design, tuning: Samples
+    problem: Problem, controller: Design, tuning: Samples, weight_shift: int
 ) -> tuple[Splitting, fixed.Formats]:
     """Return the rho with the fewest warm iterations among those that solve cold starts.
 
@@ -97,7 +99,7 @@ def _choose_rho(
     for rho in RHO_CHOICES:
         splitting = split(controller, rho, SOFT_SHIFT, SIGMA_SHIFT)
         try:
-            formats = _fit(problem, controller, splitting, tuning)
+            formats = _fit(problem, controller, splitting, tuning, weight_shift)
         except ProgramError as failure:
             failures.append(failure)
             continue
@@ -115,11 +117,23 @@ def _choose_rho(
     return splitting, formats
 
 
-def _try_formats(problem: Problem) -> None:
-    """Raise ProgramError where a middling rho has no formats that hold this problem."""
-    controller = design(problem)
-    splitting = split(controller, RHO_CHOICES[2], SOFT_SHIFT, SIGMA_SHIFT)
-    _fit(problem, controller, splitting, sample_demands(problem, controller, _TRIAL_SAMPLES, 1))
+def _weight_shift(problem: Problem) -> int:
+    """Return the finest format of the soft weight with which a middling rho's proof holds.
+
+    Raises ProgramError where none does.
+    """
+    for weight_shift in range(WEIGHT_SHIFT_MAX, -1, -1):
+        controller = design(problem, weight_shift)
+        splitting = split(controller, RHO_CHOICES[2], SOFT_SHIFT, SIGMA_SHIFT)
+        tuning = sample_demands(problem, controller, _TRIAL_SAMPLES, 1)
+        try:
+            _fit(problem, controller, splitting, tuning, weight_shift)
+        except ProgramError:
+            if weight_shift == 0:
+                raise
+        else:
+            return weight_shift
+    raise AssertionError("the last format returns or raises")
 
 
 def _choose_search(words: Integers, tuning: Samples) -> tuple[int, int]:
@@ -139,7 +153,11 @@ def _choose_search(words: Integers, tuning: Samples) -> tuple[int, int]:
 
 
 def _fit(
-    problem: Problem, controller: Design, splitting: Splitting, tuning: Samples
+    problem: Problem,
+    controller: Design,
+    splitting: Splitting,
+    tuning: Samples,
+    weight_shift: int,
 ) -> fixed.Formats:
     """Return the finest formats whose proof holds; raise ProgramError if none does."""
     horizon = len(controller.response)
@@ -151,6 +169,7 @@ def _fit(
         primal_bits=PRIMAL_BITS,
         dual_bits=DUAL_BITS,
         iterations_max=ITERATIONS_MAX,
+        weight_shift=weight_shift,
     )
     words = fixed.assemble(problem, controller, splitting, formats)
     formats = replace(formats, caps=_measured_caps(words, tuning))
@@ -166,15 +185,8 @@ def _fit(
         )
         if _holds(words, _RESPONSE_SIGNALS):
             break
-    for weight_shift in range(4, -1, -1):
-        finest = replace(
-            formats.with_shifts(factor_shift, response_shift), weight_shift=weight_shift
-        )
-        words = fixed.assemble(problem, controller, splitting, finest)
-        if _holds(words, ("finish.error", "finish.weighted")):
-            break
     require_proof(words)
-    return finest
+    return formats.with_shifts(factor_shift, response_shift)
 
 
 def _measured_caps(words: Integers, tuning: Samples) -> Integers:

@@ -95,8 +95,12 @@ def padded(horizon: int) -> int:
     return int(max(limits.TABLE_ROWS_MIN, -(-horizon // multiple) * multiple))
 
 
-def design(problem: Problem) -> Design:
-    """Return the float64 controller of `problem`."""
+def design(problem: Problem, weight_shift: int = 4) -> Design:
+    """Return the float64 controller of `problem`.
+
+    The soft weight is rounded to 2**-weight_shift, so that what the pump's integers weigh
+    is what was designed and what the certificate holds them against.
+    """
     inner, into = discretise(problem)
     states = len(into) + 1
     transition = block_diag(inner, np.ones((1, 1)))
@@ -113,7 +117,7 @@ def design(problem: Problem) -> Design:
     counted = response.copy()
     counted[problem.therapy.horizon :] = 0.0
     difference = np.eye(horizon) - np.eye(horizon, k=-1)
-    weight = problem.therapy.change_weight
+    weight, steps = problem.therapy.change_weight, 1 << weight_shift
     return Design(
         conc_unit_mg_l=conc_unit_ug_l(problem) / 1000.0,
         transition=transition,
@@ -126,7 +130,7 @@ def design(problem: Problem) -> Design:
         difference=difference,
         hessian=2.0 * (counted.T @ counted + weight * difference.T @ difference),
         change_weight=weight,
-        soft_weight=problem.therapy.soft_weight,
+        soft_weight=max(1, round(problem.therapy.soft_weight * steps)) / steps,
     )
 
 

@@ -34,7 +34,8 @@ DESCENTS_MAX = 4
 DIRECTIONS_MAX = 12
 CHANGE_SHIFT_MIN = 7  # below it, bends would lose bits of their low part
 CHANGE_GAIN_MIN = 64  # so that its rounding is below 2 %
-STATIONARY_BITS = 6  # mean gradient of free moves below 2**6 of 2**20
+MOVE_ERROR_MAX = 2.5e-4  # full rates: what a gradient that is accepted may hide
+STATIONARY_BITS = (3, 7)  # least and most of that gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Formats:
     primal_bits: int
     dual_bits: int
     iterations_max: int
-    weight_shift: int = 4  # of the outputs' weights in the exact finish
+    weight_shift: int  # of the outputs' weights in the exact finish
     burst: int = 5  # iterations between two tries to finish
     guesses_max: int = 6  # active sets of one try
 
@@ -146,7 +147,7 @@ def _set_finish(values: Integers, controller: Design, formats: Formats) -> None:
     values[layout.AT_GUESSES_MAX] = formats.guesses_max
     values[layout.AT_DESCENTS_MAX] = DESCENTS_MAX
     values[layout.AT_DIRECTIONS_MAX] = DIRECTIONS_MAX
-    values[layout.AT_STATIONARY_BITS] = STATIONARY_BITS
+    values[layout.AT_STATIONARY_BITS] = _stationary_bits(controller)
     values[layout.AT_CHANGE_GAIN] = change_gain
     values[layout.AT_CHANGE_SHIFT] = change_shift
     values[layout.AT_WEIGHT_SHIFT] = weight_shift
@@ -157,6 +158,18 @@ def _set_finish(values: Integers, controller: Design, formats: Formats) -> None:
     outputs = (total << DIRECTION_BITS >> response_shift) + 1
     values[layout.AT_SPARE_SHIFT] = _spare_shift(total * outputs)
     values[layout.AT_SOFT_SPARE_SHIFT] = _spare_shift(total * (soft * outputs >> weight_shift))
+
+
+def _stationary_bits(controller: Design) -> int:
+    """Return how many bits of 2**20 the mean gradient of free moves may have in the end.
+
+    The flattest mode turns a gradient g into an error g / lambda_min; but one unit of the
+    moves changes the steepest mode's by lambda_max, and less cannot be asked for.
+    """
+    flattest, *_, steepest = np.linalg.eigvalsh(controller.hessian / 2.0)
+    wanted = math.floor(math.log2(MOVE_ERROR_MAX * flattest * 2.0 ** (DATA_BITS + FINE_BITS)))
+    least, most = STATIONARY_BITS
+    return max(least, math.ceil(math.log2(steepest)) + 1, min(wanted, most))
 
 
 def _spare_shift(total: int) -> int:

@@ -141,6 +141,28 @@ def test_a_therapy_that_cannot_be_compiled_is_refused_with_the_reason(
         )
 
 
+@pytest.mark.parametrize(
+    ("model", "therapy"),
+    [
+        (ControlModel(10.7, 9.0), Therapy(4.0, 2.6, 5.3, 300.0, 300.0, 20.0, tick_s=120)),
+        (ControlModel(3.1, 14.0), Therapy(30.0, 20.0, 44.0, 900.0, 90.0, 50.0, soft_weight=14.77)),
+        (
+            ControlModel(2.0, 40.0, 3.0, 90.0),
+            Therapy(8.0, 6.0, 10.0, 200.0, 80.0, 10.0, 600, 22, 0.2, 1.4653),
+        ),
+    ],
+    ids=["short half-life", "slow changes", "coarse ticks"],
+)
+def test_other_drugs_are_answered_as_osqp_answers_them(
+    model: ControlModel, therapy: Therapy
+) -> None:
+    """No therapy is tuned by hand: formats, tolerances and search are the compiler's choice."""
+    problem = replace(PROBLEM, model=model, therapy=therapy)
+    certificate = compile_program(problem, samples=300).certificate
+    assert certificate.cold_unsolved == certificate.warm_unsolved == 0
+    assert max(certificate.cold_error.maximum, certificate.warm_error.maximum) < 5e-4
+
+
 @pytest.mark.parametrize("horizon", [5, 7, 13, 38])
 def test_a_horizon_that_is_padded_has_the_answers_of_the_bare_problem(horizon: int) -> None:
     """OSQP solves the problem of that many moves, without any padding."""
