@@ -23,7 +23,7 @@ from mesor.image import ensure_image
 from mesor_hil.bench_solver.images import ensure_images
 from mesor_hil.bench_solver.link_map import Footprint
 from mesor_hil.bench_solver.measure import Solve, Timing, time_solver
-from mesor_hil.bench_solver.own import OWN_SETTING, own_files, own_horizon
+from mesor_hil.bench_solver.own import OWN_SETTING, own_files
 from mesor_hil.bench_solver.problem import FloatArray, Problem, make_problem
 from mesor_hil.bench_solver.reference import Reference
 from mesor_hil.bench_solver.rivals import packages
@@ -120,7 +120,7 @@ def compare(
 def require_horizons(horizons: Sequence[int]) -> None:
     """Raise MesorError for a horizon that our kernels do not have."""
     for horizon in horizons:
-        if not limits.HORIZON_MIN <= own_horizon(horizon) <= limits.HORIZON_MAX:
+        if not limits.HORIZON_MIN <= horizon <= limits.HORIZON_MAX:
             raise MesorError(
                 f"A horizon of {horizon} steps was asked for; {limits.HORIZON_MIN} to "
                 f"{limits.HORIZON_MAX} can be compared."
@@ -134,11 +134,11 @@ def counts_of(solver: str, horizon: int, quick: bool) -> Counts:
 
 
 def _own_jobs(horizons: Sequence[int], quick: bool, say: Callable[[str], None]) -> list[_Job]:
-    """Return our solver's jobs, at the horizons that its kernels have."""
+    """Return our solver's jobs."""
     image = ensure_image(progress=say)
     jobs = []
     for asked in horizons:
-        problem = make_problem(own_horizon(asked))
+        problem = make_problem(asked)
         files = own_files(problem)
         counts = counts_of(OWN, asked, quick)
         jobs.append(_Job(OWN, OWN_SETTING, image.path, files, problem, counts, None))

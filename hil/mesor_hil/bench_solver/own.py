@@ -22,7 +22,6 @@ from mesor.program import (
 )
 from mesor.program import Problem as TherapyProblem
 from mesor_hil.bench_solver import problem as bench
-from pump.spec import limits
 
 OWN_SETTING: Final = "as compiled: rho and formats chosen on the compiler's own states"
 TABLE_BITS: Final = 24
@@ -30,12 +29,6 @@ _TARGET_MG_L: Final = 2 * bench.LEVEL_UNIT_MG_L  # the pump counts levels in hal
 _STEPS_A_TICK: Final = 10_000
 _REACH_TARGETS: Final = 1.5  # a state is at most this far from its target
 _SAMPLES: Final = 2_000
-
-
-def own_horizon(horizon: int) -> int:
-    """Return the least horizon that the kernels take and that is no shorter than `horizon`."""
-    multiple: int = limits.HORIZON_MULTIPLE
-    return -(-horizon // multiple) * multiple
 
 
 def own_files(problem: bench.Problem) -> dict[str, bytes]:

@@ -48,7 +48,7 @@ class BoardSolver:
                 kernels.place(self._table),
                 kernels.place(self._state),
                 kernels.place(self._solver.demand),
-                self._horizon,
+                words[layout.AT_OUTPUTS],
                 len(self._state),
                 _TABLE_BITS + _STATE_BITS - self._bits,
             )

@@ -24,10 +24,10 @@ RAM (Mesor's) should not be.  Each time is from the state to the whole plan.  Ri
 with the chip's ROM routines, `-O2`, from their own packages.  Warm: from the solve of the step \
 before, in closed loops of 30 steps (the first not counted); cold: random states, from nothing. \
 Slow solvers were given the first of the same states.  Errors: first move against OSQP in \
-float64 at 1e-8, in full rates.  Settings were chosen on other states.  Mesor's kernels take \
-multiples of four steps, so it has 12 where the others have 10; its iterations are those of ADMM, \
-none where the plan before is finished exactly, and its code lies in RAM and is counted there \
-too.  TinyMPC weights the end of the horizon as if it went on, so its error is of the problem."""
+float64 at 1e-8, in full rates.  Settings were chosen on other states.  Mesor's iterations are \
+those of ADMM, none where the plan before is finished exactly, and its code lies in RAM and is \
+counted there too.  TinyMPC weights the end of the horizon as if it went on, so its error is of \
+the problem."""
 # Operations of one iteration, N the horizon; of DAQP, with k rows active.
 _ORDERS: Final = {
     "Mesor": ("N^2", "dense factor of (N, 2N)"),

@@ -13,7 +13,7 @@ from scipy.sparse import csc_matrix, triu
 
 from mesor.errors import ImageError
 from mesor.program.design import design
-from mesor_hil.bench_solver.own import own_horizon, therapy_problem
+from mesor_hil.bench_solver.own import therapy_problem
 from mesor_hil.bench_solver.problem import make_problem
 from mesor_hil.bench_solver.reference import Reference
 from mesor_hil.bench_solver.rivals import packages
@@ -56,11 +56,6 @@ def test_our_solver_is_given_the_same_problem_as_its_rivals() -> None:
     assert ours.free[:, :2] == pytest.approx(theirs.free, rel=1e-9)
     assert ours.hessian == pytest.approx(theirs.cost[:20, :20], rel=1e-9)
     assert 2 * ours.soft_weight == theirs.cost[20, 20]
-
-
-def test_our_horizon_is_never_the_shorter_one() -> None:
-    """A rival may have the easier problem, and we not."""
-    assert [own_horizon(asked) for asked in (10, 20, 40)] == [12, 20, 40]
 
 
 def test_a_table_in_c_gives_back_every_bit() -> None:
