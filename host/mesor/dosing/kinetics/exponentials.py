@@ -34,8 +34,25 @@ class Modes:
     rates_per_h: FloatArray
 
 
-def modes(parameters: PatientParameters) -> Modes:
-    """Return the modes of the central concentration, slowest first.
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """The eigen-decomposition of disposition: rates_per_h (k,), vectors (k, k), root volumes."""
+
+    rates_per_h: FloatArray
+    vectors: FloatArray
+    root_volumes: FloatArray
+
+    def transition(self, dt_h: float) -> tuple[FloatArray, FloatArray]:
+        """Return (k, k) and (k,): amounts later = first @ amounts + second * rate_mg_h."""
+        into = self.root_volumes[:, None] * self.vectors
+        back = self.vectors / self.root_volumes[:, None]
+        decay = (into * np.exp(-self.rates_per_h * dt_h)) @ back.T
+        gain = (into * (-np.expm1(-self.rates_per_h * dt_h) / self.rates_per_h)) @ back[0]
+        return decay, gain
+
+
+def spectrum(parameters: PatientParameters) -> Spectrum:
+    """Return the decomposition, slowest rate first.
 
     With each amount divided by the root of its volume, the mammillary matrix is
     symmetric, so its eigenvectors are orthogonal even where eigenvalues coincide.
@@ -50,8 +67,13 @@ def modes(parameters: PatientParameters) -> Modes:
     root = np.sqrt(volumes)
     symmetric = rate_matrix_per_h(parameters) * root / root[:, None]
     values, vectors = np.linalg.eigh(-symmetric)
-    share = vectors[0] ** 2
-    return Modes(share / parameters.volume_central_l, values)
+    return Spectrum(values, vectors, root)
+
+
+def modes(parameters: PatientParameters) -> Modes:
+    """Return the modes of the central concentration, slowest first; errors as spectrum's."""
+    found = spectrum(parameters)
+    return Modes(found.vectors[0] ** 2 / parameters.volume_central_l, found.rates_per_h)
 
 
 def chain(rates_per_h: Sequence[float], time_h: FloatArray) -> FloatArray:
