@@ -134,13 +134,13 @@ def counts_of(solver: str, horizon: int, quick: bool) -> Counts:
 
 
 def _own_jobs(horizons: Sequence[int], quick: bool, say: Callable[[str], None]) -> list[_Job]:
-    """Return our solver's jobs."""
+    """Return our solver's jobs, its programs compiled."""
     image = ensure_image(progress=say)
     jobs = []
-    for asked in horizons:
-        problem = make_problem(asked)
+    for horizon in horizons:
+        problem = make_problem(horizon)
         files = own_files(problem)
-        counts = counts_of(OWN, asked, quick)
+        counts = counts_of(OWN, horizon, quick)
         jobs.append(_Job(OWN, OWN_SETTING, image.path, files, problem, counts, None))
     return jobs
 

@@ -24,10 +24,10 @@ RAM (Mesor's) should not be.  Each time is from the state to the whole plan.  Ri
 with the chip's ROM routines, `-O2`, from their own packages.  Warm: from the solve of the step \
 before, in closed loops of 30 steps (the first not counted); cold: random states, from nothing. \
 Slow solvers were given the first of the same states.  Errors: first move against OSQP in \
-float64 at 1e-8, in full rates.  Settings were chosen on other states.  Mesor's iterations are \
-those of ADMM, none where the plan before is finished exactly, and its code lies in RAM and is \
-counted there too.  TinyMPC weights the end of the horizon as if it went on, so its error is of \
-the problem."""
+float64 at 1e-8, in full rates.  Settings were chosen on other states.  Mesor's iterations \
+are those of ADMM, none where the plan before is finished exactly; its code lies in RAM and is \
+counted there too.  TinyMPC weights the end of the horizon as if it went on, so it errs even \
+where it converges."""
 # Operations of one iteration, N the horizon; of DAQP, with k rows active.
 _ORDERS: Final = {
     "Mesor": ("N^2", "dense factor of (N, 2N)"),
@@ -44,9 +44,7 @@ _HEADINGS: Final = (
 
 def ordered(rows: Sequence[Row]) -> list[Row]:
     """Return the rows by horizon (20 first), then by warm mean."""
-    return sorted(
-        rows, key=lambda row: (round(row.horizon, -1) != 20, row.horizon, row.warm.mean_ms)
-    )
+    return sorted(rows, key=lambda row: (row.horizon != 20, row.horizon, row.warm.mean_ms))
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
