@@ -71,7 +71,13 @@ class Course:
                 self.area = min(_AREA_MAX, max(-_AREA_MAX, self.area + gained))
 
     def _aim(self) -> None:
-        """Spread what is left of the area over the time left, but over no less than a plan."""
-        left = max(self._left_min, self._chase_ticks - self._ticks)
-        target = (self._area - self.area) // left
+        """Take what would give the area evenly, and spread the lag over the time left.
+
+        The lag is spread over no less than a plan, so that the last ticks are not asked for
+        what they cannot give; the even share stays.
+        """
+        even = self._area // self._chase_ticks
+        left = self._chase_ticks - self._ticks
+        lag = self._area - self.area - even * left
+        target = even + lag // max(self._left_min, left)
         self.target = min(self._target_high, max(self._target_low, target))

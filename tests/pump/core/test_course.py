@@ -105,7 +105,15 @@ def test_near_its_end_an_area_is_spread_over_a_whole_plan(words: array[int]) -> 
     course = course_of(words, CHASE_TICKS=50, AREA=100 * UNIT, TARGET_LOW=0, TARGET_HIGH=60 * UNIT)
     for _ in range(50):
         course.advance(1, LEVEL)
-    assert course.target == (100 - 49) * UNIT // words[layout.AT_OUTPUTS]
+    assert course.target == 2 * UNIT + (100 - 49 - 2) * UNIT // words[layout.AT_OUTPUTS]
+
+
+def test_an_area_that_is_on_its_way_keeps_its_even_target_to_the_end(words: array[int]) -> None:
+    """The last ticks of a plan ask for no less than those before."""
+    course = course_of(words, CHASE_TICKS=50, AREA=50 * UNIT, TARGET_LOW=0, TARGET_HIGH=9 * UNIT)
+    for _ in range(50):
+        course.advance(1, LEVEL)
+        assert course.target == UNIT
 
 
 def test_an_area_begins_anew_with_each_interval(words: array[int]) -> None:
