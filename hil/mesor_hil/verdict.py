@@ -87,6 +87,7 @@ def summarise(
         "duration_s": scenario.duration_s,
         "verdict": "pass" if all(check.passed for check in checks) else "fail",
         "checks": [check.summary() for check in checks],
+        "kind": scenario.therapy.kind,
         "performance": performance.summary(),
         "course": figures.summary(),
         "standard_dose": None if standard is None else standard.summary(),

@@ -3,8 +3,8 @@
 
 A therapy is a course of chases and rests.  A level is one chase without end; a pulse is
 chased until it is reached, then rests until the interval is over and the level has
-fallen; time above a threshold is counted while it is chased; an area is chased by the
-concentration that is left to give, spread over the time that is left.  The planner and
+fallen; time above a threshold is counted while it is chased; an area is chased by its
+even share and what lags behind it, over the time that is left.  The planner and
 its QP see nothing of all this but a target.  Levels are Q(estimate_bits), target and area
 Q(data_bits) of the concentration unit, the area times ticks.
 """

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mesor.report.figures import course_figures, holds_level
+
 NOTICE = "Research software, not a medical device."
 
 
@@ -41,21 +43,40 @@ def _number(value: float, unit: str) -> str:
 
 
 def _figures(summary: dict[str, Any]) -> str:
-    """Return the figures that no check covers."""
-    volume, solver, tick = summary["volume"], summary["solver"], summary["tick_us"]
-    performance, replayed = summary["performance"], summary["replay"]
+    """Return the figures that no check covers, a line for each subject."""
+    lines = [_held(summary["performance"])] if holds_level(summary) else []
+    for name, reached, standard in course_figures(summary):
+        beside = "" if standard == "none" else f" (standard dose {standard})"
+        lines.append(f"{name} {reached}{beside}")
+    volume, solver, replayed = summary["volume"], summary["solver"], summary["replay"]
+    where = "at the STEP pin" if volume["counted_at_pin"] else "by the pump"
+    lines.append(f"delivered {volume['delivered_ml']:.3f} mL counted {where}")
+    lines.append(
+        f"solver {solver['iterations_median']:g} iterations (max {solver['iterations_max']})"
+        f"{_times(solver, summary['tick_us'])}"
+    )
+    same = "identical" if replayed["identical"] else "DIFFERENT"
+    lines.append(f"replay of {replayed['ticks']} ticks: {same}")
+    return "\n".join(lines)
+
+
+def _held(performance: dict[str, Any]) -> str:
+    """Return how a level was held."""
     settled = performance["settling_time_s"]
     settling = (
         "never in the window" if settled is None else f"in the window at {settled / 60:g} min"
     )
-    where = "at the STEP pin" if volume["counted_at_pin"] else "by the pump"
-    same = "identical" if replayed["identical"] else "DIFFERENT"
     return (
         f"{settling}, overshoot {performance['overshoot']:.1f} %, "
-        f"MDPE {performance['mdpe']:+.2f} %\n"
-        f"delivered {volume['delivered_ml']:.3f} mL counted {where}\n"
-        f"solver {solver['iterations_median']:g} iterations (max {solver['iterations_max']}), "
-        f"{solver['solve_us_mean'] / 1e3:.2f} ms mean; tick {tick['median'] / 1e3:.2f} ms median, "
-        f"{tick['max'] / 1e3:.2f} ms max\n"
-        f"replay of {replayed['ticks']} ticks: {same}"
+        f"MDPE {performance['mdpe']:+.2f} %"
+    )
+
+
+def _times(solver: dict[str, Any], tick_us: dict[str, float]) -> str:
+    """Return the times of solver and tick, nothing where no chip took them."""
+    if not tick_us["max"]:
+        return ""
+    return (
+        f", {solver['solve_us_mean'] / 1e3:.2f} ms mean; "
+        f"tick {tick_us['median'] / 1e3:.2f} ms median, {tick_us['max'] / 1e3:.2f} ms max"
     )

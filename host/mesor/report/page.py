@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from mesor.errors import RecordError
 from mesor.record.log import RunRecord, log_path, read_log
 from mesor.report.console import NOTICE
+from mesor.report.figures import course_figures, figures
 from mesor.report.plots import plots
 from mesor.report.summary import read_summary
 
@@ -50,19 +52,18 @@ _PAGE = """<!doctype html>
 <figure aria-labelledby="what-is-plotted">
 {plots}
 <figcaption id="what-is-plotted">Above, the true level, the readings, the pump&#8217;s estimate and
-some of its plans; the band is the window, the dotted line the target. Then the rate that was
-delivered, and the iterations of the solver. Every value is in run.mcap.</figcaption>
+some of its plans; the band is the window, the dotted line the target, grey where the pump did not
+infuse in closed loop. Then the rate that was delivered, and the iterations of the solver. Every
+value is in run.mcap.</figcaption>
 </figure>
 <noscript><p>The plots need JavaScript; what they show is in run.mcap.</p></noscript>
+{alarms}
+{course}
 {figures}
 {origin}
 <p class="quiet">{notice} Not for clinical use.</p>
 </main><script>{printing}</script></body></html>
 """
-
-_UNITS = dict.fromkeys(("time_in_window", "mdpe", "mdape", "wobble", "overshoot"), "%") | {
-    "divergence": "%/h"
-}
 
 
 def write_report(folder: Path) -> Path:
@@ -96,7 +97,11 @@ def _page(summary: dict[str, Any], run: RunRecord) -> str:
         warning=_warning(run),
         checks=_check_table(summary["checks"]),
         plots=plots(run),
-        figures=_figure_table(summary),
+        alarms=_alarm_table(summary["alarms"]),
+        course=_table(
+            "What was reached", course_figures(summary), ("", "closed loop", "standard dose")
+        ),
+        figures=_table("Figures", figures(summary)),
         origin=_table("Origin", [*run.notes.items(), ("last link of the log", run.link)]),
         notice=NOTICE,
         printing=_PRINTING,
@@ -151,31 +156,35 @@ def _check_table(checks: list[dict[str, Any]]) -> str:
     return f'<div class="wide"><table>{body}</table></div>'
 
 
-def _figure_table(summary: dict[str, Any]) -> str:
-    """Return the summary's figures under its own names, and its alarms."""
+def _alarm_table(alarms: list[dict[str, Any]]) -> str:
+    """Return the alarms in the order in which they came, each with cause and remedy."""
     rows = [
-        (f"{group} {name}", f"{_figure(value)} {_UNITS.get(name, '')}".rstrip())
-        for group in ("performance", "volume", "solver", "tick_us")
-        for name, value in summary[group].items()
+        (
+            f"{alarm['t_s'] / 60.0:,.6g} min",
+            alarm["id"].replace("_", " "),
+            alarm["priority"],
+            alarm.get("cause", ""),
+            alarm.get("remedy", ""),
+        )
+        for alarm in alarms
     ]
-    for alarm in summary["alarms"]:
-        words = [f"{alarm['id']}, {alarm['priority']}", alarm.get("cause"), alarm.get("remedy")]
-        rows.append((f"alarm at {alarm['t_s']:,g} s", ". ".join(filter(None, words))))
-    return _table("Figures", rows)
+    return _table("Alarms", rows, ("at", "alarm", "priority", "cause", "what to do"))
 
 
-def _figure(value: Any) -> str:
-    """Return one value of a summary as a person reads it."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "none" if value is None else str(value).lower()
-    return f"{value:,.6g}"
-
-
-def _table(title: str, rows: list[tuple[str, str]]) -> str:
-    """Return a table of names and values under a title."""
+def _table(title: str, rows: Iterable[tuple[str, ...]], columns: tuple[str, ...] = ()) -> str:
+    """Return a table under a title, its first column names; nothing where it has no rows."""
     body = "".join(
-        f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th>'
-        f"<td>{html.escape(value)}</td></tr>"
-        for name, value in rows
+        f'<tr><th scope="row">{_words(name)}</th>'
+        f"{''.join(f'<td>{html.escape(value)}</td>' for value in values)}</tr>"
+        for name, *values in rows
     )
-    return f'<h2>{title}</h2><div class="wide"><table><tbody>{body}</tbody></table></div>'
+    if not body:
+        return ""
+    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    head = f"<thead><tr>{head}</tr></thead>" if columns else ""
+    return f'<h2>{title}</h2><div class="wide"><table>{head}<tbody>{body}</tbody></table></div>'
+
+
+def _words(name: str) -> str:
+    """Return a name for a table, its underscores as spaces."""
+    return html.escape(name.replace("_", " "))

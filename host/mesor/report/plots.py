@@ -16,6 +16,13 @@ from pump.spec import record as at
 
 _COLOURS = {"level": "#0b5cad", "reading": "#9aa7b4", "estimate": "#d9822b", "rate": "#14733f"}
 _PLANS_SHOWN = 8
+_STATE_WORDS = {
+    reasons.STATE_IDLE: "not started",
+    reasons.STATE_READY: "not started",
+    reasons.STATE_FAULT: "fault",
+    reasons.STATE_FALLBACK: "fallback",
+    reasons.STATE_STOPPED: "stopped",
+}
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
@@ -38,6 +45,7 @@ def plots(run: RunRecord) -> str:
     hours = np.array([point.time_s for point in run.truth]) / 3600.0
     _add_levels(figure, run, words, hours, tick_hours)
     _add_plans(figure, run, words, tick_hours)
+    _add_states(figure, run, tick_hours, float(words[layout.AT_TICK_S]) / 3600.0)
     rate = [point.rate_mg_h for point in run.truth]
     rate_line = {"color": _COLOURS["rate"], "shape": "vh"}
     figure.add_scatter(x=hours, y=rate, name="delivered", line=rate_line, row=2, col=1)
@@ -100,6 +108,8 @@ def _add_plans(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> Non
     tick_h = words[layout.AT_TICK_S] / 3600.0
     every = max(1, len(hours) // _PLANS_SHOWN)
     for index in range(0, len(hours), every):
+        if run.telemetry[index, at.STATE] != reasons.STATE_RUNNING:
+            continue  # nothing was planned
         plan = run.telemetry[index, at.PLAN :] & at.PLAN_CONC_MAX
         ahead = hours[index] + tick_h * np.arange(1, len(plan) + 1)
         figure.add_scatter(
@@ -113,3 +123,23 @@ def _add_plans(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> Non
             row=1,
             col=1,
         )
+
+
+def _add_states(figure: go.Figure, run: RunRecord, hours: Any, tick_h: float) -> None:
+    """Shade, and name, where the pump did anything but infuse in closed loop."""
+    states = run.telemetry[:, at.STATE]
+    changes = np.flatnonzero(np.diff(states)) + 1
+    for ticks in np.split(np.arange(len(states)), changes):
+        state = int(states[ticks[0]])
+        if state != reasons.STATE_RUNNING:
+            figure.add_vrect(
+                x0=hours[ticks[0]],
+                x1=hours[ticks[-1]] + tick_h,
+                annotation_text=_STATE_WORDS.get(state, f"state {state}"),
+                annotation_position="top left",
+                fillcolor="#7b8794",
+                opacity=0.15,
+                line_width=0,
+                row=1,
+                col=1,
+            )

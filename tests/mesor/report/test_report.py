@@ -117,9 +117,47 @@ def test_the_figures_on_the_page_are_those_of_the_summary(tmp_path: Path, log: P
     text = page_of(folder_of(tmp_path, log, summary_of())).text
     for figure in ("98.765 %", "95 %", "1,234.5 mg", "1,000 mg", "seed 41", "7.06 mL", "7.0625"):
         assert figure in text
-    for figure in ("-1.25 %", "3.5 %", "77", "8,123", "20,456", "settling time s none"):
+    for figure in ("MDPE -1.25 %", "overshoot 3.5 %", "most 77", "8.123 ms", "20.456 ms"):
         assert figure in text
-    assert "alarm at 600 s air_in_line, high" in text
+    assert "first in the window none" in text
+    assert "10 min air in line high" in text
+
+
+def test_what_a_course_reached_stands_beside_the_standard_dose(tmp_path: Path, log: Path) -> None:
+    """The dose for all is what a personal one is held against; a level has no such table."""
+    summary = summary_of() | {
+        "kind": "pulse",
+        "course": {"peaks_mg_l": [17.4, 18.14], "shares_percent": [], "dose_mg": 1120.25},
+        "standard_dose": {"peaks_mg_l": [21.3, 22.06], "shares_percent": [], "dose_mg": 1470.0},
+    }
+    text = page_of(folder_of(tmp_path, log, summary)).text
+    assert "closed loop standard dose peaks 17.4, 18.14 mg/L 21.3, 22.06 mg/L" in text
+    assert "dose 1,120.2 mg 1,470 mg" in text
+    assert "MDPE" not in text
+    with (tmp_path / "out").open("w") as stream:
+        print_verdict(summary, Console(width=120, file=stream))
+    terminal = (tmp_path / "out").read_text()
+    assert "peaks 17.4, 18.14 mg/L (standard dose 21.3, 22.06 mg/L)" in terminal
+    assert "What was reached" not in page_of(folder_of(tmp_path, log, summary_of())).text
+
+
+def test_no_time_is_stated_where_no_chip_took_it(tmp_path: Path, log: Path) -> None:
+    """The twin's solver takes no time worth a figure, and 0 ms would be a false one."""
+    summary = summary_of() | {"tick_us": {"median": 0.0, "max": 0.0}}
+    summary["solver"]["solve_us_mean"] = 0.0
+    assert " ms" not in page_of(folder_of(tmp_path, log, summary)).text
+    with (tmp_path / "out").open("w") as stream:
+        print_verdict(summary, Console(width=120, file=stream))
+    assert " ms" not in (tmp_path / "out").read_text()
+
+
+def test_ticks_in_which_the_pump_did_not_infuse_are_shaded_and_named(
+    tmp_path: Path, log: Path
+) -> None:
+    """A reviewer sees at once from when on the motor stood; the log's states are idle, 0."""
+    folder = folder_of(tmp_path, log, summary_of())
+    write_report(folder)
+    assert '"text":"not started"' in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_page_loads_nothing(tmp_path: Path, log: Path) -> None:
