@@ -46,11 +46,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as on
 
 def register(app: typer.Typer) -> None:
     """Add the bench's commands to `app`."""
-    app.command("run")(run)
-    app.command("scenarios")(scenarios)
-    app.command("compile")(compile_)
-    app.command("bench")(bench)
-    app.command("soak")(soak)
+    app.command("run", rich_help_panel="Bench")(run)
+    app.command("scenarios", rich_help_panel="Bench")(scenarios)
+    app.command("compile", rich_help_panel="Dose")(compile_)
+    app.command("bench", rich_help_panel="Bench")(bench)
+    app.command("soak", rich_help_panel="Bench")(soak)
 
 
 def run(

@@ -39,7 +39,11 @@ app = typer.Typer(
 )
 
 
-app.add_typer(log_app, name="log")
+# Headings of the help, in the order of a therapy's life.
+DOSE, BOARD, RECORD = "Dose", "Board", "Record"
+app.command(rich_help_panel=DOSE)(drugs)
+app.command(rich_help_panel=DOSE)(prescribe)
+app.add_typer(log_app, name="log", rich_help_panel=RECORD)
 
 
 def _print_version(asked: bool) -> None:
@@ -64,7 +68,7 @@ def options(
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(rich_help_panel=RECORD)
 def replay(
     run: Annotated[Path, typer.Argument(help="A run's folder or its run.mcap.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -82,29 +86,25 @@ def replay(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=RECORD)
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a run's report.html again."""
     typer.echo(f"Report: {write_report(run)}")
 
 
-@app.command()
+@app.command(rich_help_panel=BOARD)
 def image() -> None:
     """Get or build the MicroPython image for the RP2040."""
     found = ensure_image(progress=lambda text: typer.echo(text, err=True))
     typer.echo(f"{found.path}\nMicroPython {found.version}, {found.origin}\nsha256 {found.sha256}")
 
 
-@app.command()
+@app.command(rich_help_panel=BOARD)
 def flash(
     port: Annotated[str, typer.Option(help="Serial device of the Pico.")] = "/dev/ttyACM0",
 ) -> None:
     """Put the firmware on a Pico that runs MicroPython."""
     flash_board(port, lambda text: typer.echo(text, err=True))
-
-
-app.command()(drugs)
-app.command()(prescribe)
 
 
 def main() -> None:
