@@ -25,7 +25,7 @@ def stopwatch(name, work, *arguments):
 
 def feed_reading(app, coded):
     """Take the bytes of one reading, as they would come in."""
-    app._reader.feed(coded, 0, len(coded))
+    app.link.reader.feed(coded, 0, len(coded))
 
 
 def main():
@@ -36,11 +36,11 @@ def main():
         words = array("i", stream.read())
     app.supervisor.happen(EVENT_PROGRAM)
     app.supervisor.happen(EVENT_START)
-    app.controller = controller = Controller(words, app.supervisor)
+    app.therapy.controller = controller = Controller(words, app.supervisor)
     controller.planner.solver.now_us = time.ticks_us
     record = controller.record
-    count = app._writer.finish(messages.READING, messages.PROTOCOL_VERSION, 1, 16)
-    coded = bytes(app._writer.coded[:count])
+    count = app.link._writer.finish(messages.READING, messages.PROTOCOL_VERSION, 1, 16)
+    coded = bytes(app.link._writer.coded[:count])
     for tick in range(_TICKS):
         stopwatch("deframe", feed_reading, app, coded)
         record[at.TICK] = tick
@@ -68,8 +68,8 @@ def main():
         stopwatch("report", controller._report, move, steps)
         stopwatch("alarms", app.panel.alarms.update, found, 0)
         stopwatch("stepper", app.board.start_steps, steps, 900_000)
-        count = stopwatch("copy", copy_words, record, app._writer.body)
-        stopwatch("frame", app._writer.finish, messages.TELEMETRY, 1, tick, count)
+        count = stopwatch("copy", copy_words, record, app.link._writer.body)
+        stopwatch("frame", app.link._writer.finish, messages.TELEMETRY, 1, tick, count)
         app.board.abort_steps()
     print("END")
 

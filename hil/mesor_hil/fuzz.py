@@ -107,7 +107,7 @@ def fuzz(frames: int, seed: int) -> FuzzReport:
     growth_kib = _resident_kib() - before_kib
     if growth_kib > _GROWTH_KIB_MAX:
         raise FuzzError(f"The pump grew by {growth_kib} KiB; seed {seed}.")
-    return FuzzReport(frames, refused, target.app._reader.dropped, ticks, growth_kib)
+    return FuzzReport(frames, refused, target.app.link.reader.dropped, ticks, growth_kib)
 
 
 def _throw_while_running(
@@ -131,7 +131,8 @@ def _throw_while_running(
         # Without readings it falls back, and then stands; that is no harm done by a frame.
         if app.supervisor.state in (reasons.STATE_READY, reasons.STATE_FAULT):
             raise FuzzError(f"The therapy ended in state {app.supervisor.state}; seed {seed}.")
-        if app.controller is not None and app.controller.record[at.READING_PRESENT]:
+        controller = app.therapy.controller
+        if controller is not None and controller.record[at.READING_PRESENT]:
             raise FuzzError(f"A reading that nobody signed was used; seed {seed}.")
     client.stop()
     return ticks

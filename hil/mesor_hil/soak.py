@@ -165,7 +165,7 @@ class Soak:
 
     def _memory_error(self) -> None:
         """Let the next plan run out of memory."""
-        controller = self.target.app.controller
+        controller = self.target.app.therapy.controller
 
         def exhausted(*_: Any) -> int:
             raise MemoryError

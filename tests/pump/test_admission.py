@@ -47,8 +47,8 @@ def assert_nothing_moved(bench: Bench) -> None:
     """Hold the pump to where it was: with its program, at rest."""
     assert bench.app.supervisor.state == reasons.STATE_READY
     assert bench.board.batches == []
-    assert not bench.app.leave
-    assert bytes(bench.app.intake.words) == bench.content
+    assert not bench.app.commands.leave
+    assert bytes(bench.app.commands.intake.words) == bench.content
 
 
 def plain_of(frame: bytes) -> bytes:
@@ -77,7 +77,7 @@ def test_an_order_under_another_key_is_refused(bench: Bench, kind: int) -> None:
     """One wrong bit of the key is enough."""
     for bit in random.Random(5).sample(range(256), 16):
         key = (int.from_bytes(wire.KEYS[:32], "big") ^ 1 << bit).to_bytes(32, "big")
-        forger = wire.Signer(bench.app.session.nonce, key=key)
+        forger = wire.Signer(bench.app.commands.session.nonce, key=key)
         frame = forger.frame(kind, START_BODY, 900)
         assert verdict(bench, frame) == reasons.RESULT_NOT_AUTHENTIC
     assert_nothing_moved(bench)
@@ -163,7 +163,7 @@ def test_an_order_that_was_overtaken_is_refused(bench: Bench) -> None:
 def assert_nothing_moved_since_stop(bench: Bench) -> None:
     """Hold the pump to having its program and resting."""
     assert bench.app.supervisor.state == reasons.STATE_READY
-    assert bytes(bench.app.intake.words) == bench.content
+    assert bytes(bench.app.commands.intake.words) == bench.content
 
 
 def test_hello_again_neither_ends_nor_rewinds_the_session(bench: Bench) -> None:
@@ -171,9 +171,9 @@ def test_hello_again_neither_ends_nor_rewinds_the_session(bench: Bench) -> None:
     used = bench.host.frame(messages.START, START_BODY)
     assert verdict(bench, used) == OK
     bench.command(messages.STOP)
-    nonce = bench.app.session.nonce
+    nonce = bench.app.commands.session.nonce
     assert verdict(bench, wire.frame(messages.HELLO, wire.CHALLENGE, 7)) == OK
-    assert bench.app.session.nonce == nonce
+    assert bench.app.commands.session.nonce == nonce
     assert verdict(bench, used) == reasons.RESULT_REPLAYED
     assert bench.command(messages.START, START_BODY) == OK
 
@@ -183,7 +183,7 @@ def test_each_session_has_a_nonce_of_its_own(bench: Bench) -> None:
     nonces = set()
     for challenge in (b"12345678", b"87654321") * 50:
         bench.send(wire.frame(messages.HELLO, challenge))
-        nonces.add(bench.app.session.nonce)
+        nonces.add(bench.app.commands.session.nonce)
     assert len(nonces) == 100
 
 
@@ -208,12 +208,12 @@ def test_a_pump_without_keys_takes_no_order_but_the_one_that_brings_them(program
     bench.app = App(replace(bench.board, key_content=b""))
     bench.board = bench.app.board
     bench.send(wire.frame(messages.HELLO, wire.CHALLENGE))
-    forger = wire.Signer(bench.app.session.nonce, key=b"")
+    forger = wire.Signer(bench.app.commands.session.nonce, key=b"")
     for kind in NEEDS_KEY[:-1]:
         assert verdict(bench, forger.frame(kind)) == reasons.RESULT_NO_KEY
-    assert not bench.app.leave
+    assert not bench.app.commands.leave
     assert verdict(bench, wire.frame(messages.MAINTENANCE)) == OK
-    assert bench.app.leave
+    assert bench.app.commands.leave
 
 
 def test_before_hello_there_is_no_session(program: Program) -> None:
@@ -228,11 +228,11 @@ def test_before_hello_there_is_no_session(program: Program) -> None:
 @pytest.mark.parametrize("size", [0, 7, 9, 100])
 def test_a_hello_of_wrong_length_opens_no_session(bench: Bench, size: int) -> None:
     """It is answered all the same: who is there is no secret."""
-    nonce = bench.app.session.nonce
+    nonce = bench.app.commands.session.nonce
     identity, ack, *_ = bench.send(wire.frame(messages.HELLO, bytes(size)))
     assert identity.kind == messages.IDENTITY
     assert ack.body[2] == reasons.RESULT_BAD_LENGTH
-    assert bench.app.session.nonce == nonce
+    assert bench.app.commands.session.nonce == nonce
 
 
 def test_stop_needs_neither_key_nor_session(program: Program) -> None:
@@ -290,7 +290,7 @@ def test_flipped_bits_of_a_program_with_its_checksum_made_right_are_refused(benc
         words[draw.randrange(len(words) - 4)] ^= 1 << draw.randrange(8)
         altered = with_checksum(bytes(words))
         assert upload(bench, altered, wire.seal(bench.content)) == reasons.RESULT_PROGRAM_SEAL
-    assert bench.app.intake.words is None
+    assert bench.app.commands.intake.words is None
 
 
 def test_a_program_cut_short_is_refused(bench: Bench) -> None:
@@ -348,7 +348,7 @@ def test_a_reading_is_refused_after_a_new_hello_until_its_host_signs_it(program:
     frame = bench.host.sign_readings(wire.reading(1, 300, 10_000))
     bench.send(wire.frame(messages.HELLO, b"next one"))
     assert verdict(bench, frame) == reasons.RESULT_NOT_AUTHENTIC
-    bench.host = wire.Signer(bench.app.session.nonce, b"next one")
+    bench.host = wire.Signer(bench.app.commands.session.nonce, b"next one")
     assert bench.send(bench.host.sign_readings(wire.reading(1, 300, 10_000))) == []
 
 

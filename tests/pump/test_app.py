@@ -137,11 +137,11 @@ def test_a_repeated_command_is_acknowledged_and_not_carried_out_again(bench: Ben
     bench.load()
     frame = bench.host.frame(messages.START, START_BODY, 500)
     first = bench.send(frame)
-    controller = bench.app.controller
+    controller = bench.app.therapy.controller
     bench.run(on_beat(2), 1500)
     again = bench.send(frame)
     assert [a.body for a in again] == [a.body for a in first if a.kind == messages.ACK]
-    assert bench.app.controller is controller
+    assert bench.app.therapy.controller is controller
 
 
 def test_a_start_that_comes_again_after_stop_starts_nothing(bench: Bench) -> None:
@@ -226,7 +226,7 @@ def test_another_protocol_version_is_refused(bench: Bench, version: int) -> None
     assert received[0].kind == messages.IDENTITY
     assert received[1].body[2] == reasons.RESULT_WRONG_PROTOCOL
     assert bench.app.supervisor.state == reasons.STATE_READY
-    assert not bench.app.leave
+    assert not bench.app.commands.leave
 
 
 def test_a_reading_of_another_protocol_version_is_ignored(bench: Bench) -> None:
@@ -254,10 +254,10 @@ def test_commands_out_of_their_state_are_refused(bench: Bench) -> None:
     for kind in (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.START):
         assert bench.command(kind, bytes([9, 0, 0, 0])) == reasons.RESULT_WRONG_STATE
     assert bench.command(messages.MAINTENANCE) == reasons.RESULT_WRONG_STATE
-    assert not bench.app.leave
+    assert not bench.app.commands.leave
     assert bench.command(messages.STOP) == OK
     assert bench.command(messages.MAINTENANCE) == OK
-    assert bench.app.leave
+    assert bench.app.commands.leave
 
 
 def test_half_a_new_program_cannot_be_started(bench: Bench) -> None:
@@ -361,7 +361,7 @@ def test_an_exception_in_the_decision_stops_the_motor_and_latches_a_fault(
         raise error
 
     method = {"estimator": "predict", "planner": "plan", "limiter": "limit"}[where]
-    monkeypatch.setattr(getattr(bench.app.controller, where), method, fail)
+    monkeypatch.setattr(getattr(bench.app.therapy.controller, where), method, fail)
     records = bench.run(on_beat(3), 2500)
     monkeypatch.undo()
     records += bench.run(on_beat(6), 5500)
@@ -505,7 +505,7 @@ def test_little_free_memory_is_told(bench: Bench) -> None:
     """What the board counted is an input of the next decision, so replay sees it too."""
     bench.start()
     bench.run(on_beat(1), 500)
-    bench.app.controller.record[at.HEAP_FREE] = limits.HEAP_FREE_MIN - 1
+    bench.app.therapy.controller.record[at.HEAP_FREE] = limits.HEAP_FREE_MIN - 1
     records = bench.run(on_beat(2), 1500)
     assert records[0][at.ALARMS] == 1 << spec_alarms.MEMORY_LOW
     assert records[0][at.STATE] == reasons.STATE_RUNNING
@@ -609,7 +609,7 @@ def test_byte_soup_never_raises_and_never_starts_the_motor(
 ) -> None:
     """Noise and well-sealed nonsense alike, on a pump that is ready to run."""
     bench = Bench(program.bytes)
-    bench.app.intake.words = None
+    bench.app.commands.intake.words = None
     for piece in soup:
         bench.send(piece)
         bench.board.time_ms += 400

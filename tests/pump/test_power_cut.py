@@ -122,7 +122,7 @@ def test_a_board_without_room_for_a_log_is_not_started(program: Program) -> None
     bench.board.flash = RamFlash(0)
     bench.app = App(bench.board)
     bench.send(wire.frame(messages.HELLO, wire.CHALLENGE))
-    bench.host = wire.Signer(bench.app.session.nonce)
+    bench.host = wire.Signer(bench.app.commands.session.nonce)
     bench.load()
     assert bench.command(messages.START, START_BODY) == reasons.RESULT_NO_LOG
     assert bench.app.supervisor.state == reasons.STATE_READY

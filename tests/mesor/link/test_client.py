@@ -66,7 +66,7 @@ def test_an_upload_over_a_bad_line_arrives_whole(program: bytes, seed: int) -> N
     client = PumpClient(target, keys_of=target.keys_of)
     client.hello()
     client.upload(program)
-    assert bytes(target.app.intake.words) == program
+    assert bytes(target.app.commands.intake.words) == program
     assert target.step_edges() == 0
 
 
@@ -80,9 +80,9 @@ def test_a_repeated_command_is_carried_out_once(program: bytes) -> None:
     write = target.write
     target.write = lambda content: (sent.append(content), write(content))[1]  # type: ignore[method-assign,assignment]
     client.start(300)
-    controller = target.app.controller
+    controller = target.app.therapy.controller
     write(sent[-1])
-    assert target.app.controller is controller
+    assert target.app.therapy.controller is controller
 
 
 def test_answers_to_the_host_before_are_not_taken_for_ones_own(program: bytes) -> None:
@@ -95,7 +95,7 @@ def test_answers_to_the_host_before_are_not_taken_for_ones_own(program: bytes) -
     client = PumpClient(target, keys_of=target.keys_of)
     client.hello()
     client.upload(program)
-    assert bytes(target.app.intake.words) == program
+    assert bytes(target.app.commands.intake.words) == program
 
 
 def test_silence_is_told_in_one_sentence() -> None:
@@ -109,7 +109,7 @@ def test_silence_is_told_in_one_sentence() -> None:
 def test_another_firmware_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Host and firmware are one release."""
     client = PumpClient(TwinTarget())
-    monkeypatch.setattr("pump.app.messages.FIRMWARE_VERSION", "9.9.9")
+    monkeypatch.setattr("pump.core.commands.messages.FIRMWARE_VERSION", "9.9.9")
     identify = client.hello
     monkeypatch.setattr("mesor.link.client.messages", _Messages())
     with pytest.raises(LinkError, match=r"runs firmware 9\.9\.9 and this host needs 0\.1\.0"):

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""What a host may say and what becomes of it: readings kept, orders carried out and answered.
+
+Every frame that has arrived comes here, and nothing else begins or ends a therapy.  Whether its
+sender may say it is decided first (core.authentic).  Allocates: runs before the tick.
+"""
+
+from pump.core import authentic, intake
+from pump.core.controller import Controller
+from pump.core.schedule import has_room
+from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, EVENT_STOP
+from pump.spec import limits, messages, reasons
+from pump.spec import program as layout
+
+_BODY = messages.HEADER_BYTES
+
+
+class Commands:
+    """Acts on supervisor, therapy, journal and panel for whoever speaks over the link."""
+
+    def __init__(self, board, link, supervised, therapy, journal, panel):
+        """Take what orders act on; the keys are the board's."""
+        self._board = board
+        self._link = link
+        self._supervisor = supervised
+        self._therapy = therapy
+        self._journal = journal
+        self._panel = panel
+        keys = board.keys()
+        self.session = authentic.Session(keys[: messages.KEY_BYTES])
+        self.intake = intake.ProgramIntake(keys[messages.KEY_BYTES :])
+        self.leave = False  # MAINTENANCE was ordered
+
+    def handle(self, frame, length: int) -> None:
+        """Take one whole frame: a reading, or a command to acknowledge."""
+        kind, session = frame[0], self.session
+        if kind == messages.READING:
+            self._take_reading(frame, length)
+            return
+        opened = reasons.RESULT_OK
+        if kind == messages.HELLO:
+            opened = session.open(frame, length, self._board.nonce())
+            self._introduce()
+        result = session.admit_command(frame, length)
+        if result == reasons.RESULT_OK:
+            result = self._execute(frame, session.length) or opened
+            session.remember(frame, result)
+            self._journal.command(kind, result, self._supervisor.state, self._board.now_ms())
+        elif result == authentic.AGAIN:
+            result = session.last_result
+        self._acknowledge(frame, result)
+
+    def _take_reading(self, frame, length: int) -> None:
+        """Keep a reading for the coming tick, or say why it is refused."""
+        therapy, session = self._therapy, self.session
+        if therapy.schedule is None:
+            return
+        result = session.admit_reading(frame, length)
+        if result == reasons.RESULT_OK:
+            therapy.take_reading(frame, session.length, self._board.now_ms())
+        else:
+            self._acknowledge(frame, result)
+
+    def _acknowledge(self, frame, result: int) -> None:
+        """Tell the host what became of the frame."""
+        body = self._link.body
+        body[0] = frame[2]
+        body[1] = frame[3]
+        body[2] = result
+        body[3] = self._supervisor.state
+        self._link.send(messages.ACK, 4)
+
+    def _execute(self, frame, length: int) -> int:
+        """Carry out one command that was let in; return reasons.RESULT_*."""
+        kind = frame[0]
+        if kind == messages.HELLO:
+            return reasons.RESULT_OK  # it has been answered
+        if kind == messages.STOP:
+            return self._stop()
+        if kind in (messages.ACKNOWLEDGE, messages.SILENCE):
+            return self._press(frame, length)
+        if self._therapy.schedule is not None:
+            return reasons.RESULT_WRONG_STATE
+        if kind == messages.LOG_READ:
+            return self._send_page(frame, length)
+        if kind == messages.PROGRAM_BEGIN:
+            return self.intake.begin(frame, length)
+        if kind == messages.PROGRAM_CHUNK:
+            return self.intake.take(frame, length)
+        if kind == messages.PROGRAM_END:
+            return self._end_program(frame, length)
+        if kind == messages.START:
+            return self._start(frame, length)
+        self.leave = True  # MAINTENANCE is all that is left
+        return reasons.RESULT_OK
+
+    def _introduce(self) -> None:
+        """Say who this is: board, room for a program, what the session hangs on, version."""
+        room = limits.PROGRAM_WORDS_MAX.to_bytes(4, "little")
+        session = self.session.challenge + self.session.nonce
+        version = messages.FIRMWARE_VERSION.encode()
+        text = self._board.identity() + room + session + version
+        self._link.body[: len(text)] = text
+        self._link.send(messages.IDENTITY, len(text))
+        self._panel.tell_again()
+
+    def _end_program(self, frame, length: int) -> int:
+        """Check the program that has been taken in."""
+        result = self.intake.end(frame, length)
+        if result == reasons.RESULT_OK and not self._supervisor.happen(EVENT_PROGRAM):
+            return reasons.RESULT_WRONG_STATE
+        return result
+
+    def _press(self, frame, length: int) -> int:
+        """Let a person answer an alarm; acknowledging the latched fault ends the therapy."""
+        result = self._panel.press(frame, length)
+        if self._supervisor.state == reasons.STATE_READY:
+            self._therapy.end()
+        return result
+
+    def _start(self, frame, length: int) -> int:
+        """Begin the therapy, if program, clock factor and state allow one."""
+        if length != _BODY + 4:
+            return reasons.RESULT_BAD_LENGTH
+        words = self.intake.words
+        if words is None:
+            return reasons.RESULT_WRONG_STATE
+        factor = intake.u32(frame, _BODY)
+        if not 1 <= factor <= limits.CLOCK_FACTOR_MAX:
+            return reasons.RESULT_OUT_OF_RANGE
+        tick_ms = words[layout.AT_TICK_S] * 1000 // factor
+        if not has_room(tick_ms, words[layout.AT_STEPS_TICK_MAX]):
+            return reasons.RESULT_OUT_OF_RANGE
+        if self._supervisor.state != reasons.STATE_READY:
+            return reasons.RESULT_WRONG_STATE
+        return self._begin(words, tick_ms, factor)
+
+    def _begin(self, words, tick_ms: int, factor: int) -> int:
+        """Begin the therapy of a program: its first tick is due at once."""
+        board, therapy = self._board, self._therapy
+        history = self._history()
+        if not self._journal.start(words, factor, board.now_ms()):
+            return reasons.RESULT_NO_LOG
+        self._supervisor.happen(EVENT_START)
+        controller = Controller(words, self._supervisor, history)
+        controller.planner.solver.now_us = board.now_us
+        # Steps that an aborted batch still made belong to the therapy before.
+        board.read_inputs(controller.record)
+        therapy.begin(controller, tick_ms, factor, board.now_ms())
+        self._link.send(messages.HISTORY, intake.copy_words(history, self._link.body))
+        board.collect_garbage()
+        board.start_watchdog()
+        # The first tick may be due later than the watchdog waits.
+        board.grant_feeds(therapy.credit_ms())
+        return reasons.RESULT_OK
+
+    def _history(self):
+        """Return what was given in the last day, for the limiter of the coming therapy."""
+        now_ms = self._board.now_ms()
+        if self._therapy.controller is None:
+            return self._journal.quarters(now_ms)
+        return self._therapy.quarters(now_ms)
+
+    def _stop(self) -> int:
+        """Stop the motor at once and end the therapy."""
+        self._board.abort_steps()
+        self._supervisor.happen(EVENT_STOP)
+        self._therapy.end()
+        self._panel.end_therapy()
+        return reasons.RESULT_OK
+
+    def _send_page(self, frame, length: int) -> int:
+        """Send one page of the log."""
+        result = self._journal.copy_page(frame, length, self._link.body)
+        if result == reasons.RESULT_OK:
+            self._link.send(messages.LOG_PAGE, messages.LOG_PAGE_BYTES)
+        return result

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""The therapy that runs, or ran last: its controller, its beat, and what its next tick will see.
+
+Begun and ended by commands, ticked by the App.  It outlives its end by a day, because the next
+one's caps begin with what was given.  Times are device ms and wrap at 2**30.
+"""
+
+from pump.core import intake
+from pump.core.controller import Controller
+from pump.core.schedule import Schedule, elapsed_ms
+from pump.spec import limits
+
+
+class Therapy:
+    """At most one: `schedule` is None while nothing beats, `controller` after a day of that."""
+
+    def __init__(self):
+        self.controller = None
+        self.schedule = None
+        self.tick = 0
+        self.has_reading = False
+        self.alarm_flags = 0  # of spec.reasons.FLAG_*, seen since the last tick
+        self._decided_ms = 0  # when the last tick began
+        self._clock_factor = 1
+
+    def begin(self, controller: Controller, tick_ms: int, factor: int, now_ms: int) -> None:
+        """Let `controller` tick every `tick_ms`, `factor` times faster than its own time."""
+        self.controller = controller
+        self.schedule = Schedule(tick_ms, now_ms)
+        self._clock_factor = factor
+        self._decided_ms = now_ms - tick_ms
+        self.tick = -1
+        self.has_reading = False
+        self.alarm_flags = 0
+
+    def end(self) -> None:
+        """Let it tick no more."""
+        self.schedule = None
+
+    def begin_tick(self, now_ms: int) -> int:
+        """Note that a tick begins; return how many went by since the last, 1 when on time."""
+        self._decided_ms = now_ms
+        ticks = self.schedule.begin(now_ms)
+        self.tick += ticks
+        return ticks
+
+    def end_tick(self) -> None:
+        """Forget what that tick has seen."""
+        self.has_reading = False
+        self.alarm_flags = 0
+
+    def credit_ms(self) -> int:
+        """Return how long the watchdog may be fed: until a second tick is overdue."""
+        return 2 * self.schedule.tick_ms + limits.FEED_INTERVAL_MS
+
+    def take_reading(self, frame, length: int, now_ms: int) -> None:
+        """Keep a reading for the coming tick; a later one replaces it."""
+        intake.write_reading(frame, length, self.controller.record)
+        self.has_reading = True
+        self.schedule.call(now_ms)
+
+    def quarters(self, now_ms: int):
+        """Return what was given in the last day, by quarter hours (Limiter.quarters)."""
+        since_ms = elapsed_ms(now_ms, self._decided_ms)
+        return self.controller.limiter.quarters(since_ms * self._clock_factor // 1000)
+
+    def forget_old(self, now_ms: int) -> None:
+        """Let go of a therapy that ended a day ago, long before its age would wrap."""
+        if self.controller is not None:
+            if elapsed_ms(now_ms, self._decided_ms) > limits.HISTORY_MS_MAX:
+                self.controller = None
