@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,7 @@ class Soak:
         self._coder, self._sequence = FrameCoder(), 0
         self._session: SessionKeys | None = None
         self._level_ug_l, self._edges_before = 2_000.0, 0
+        self._broken_s: dict[str, float] = {}  # when each input began to show a fault
 
     def run(self) -> Witness:
         """Let the therapy run to its end; return what was seen."""
@@ -127,10 +129,10 @@ class Soak:
         for mishap in self.mishaps:
             kind = mishap.kind
             if kind in BOARD_FAULTS:
-                yield mishap.at_s, lambda kind=kind: self._break(kind)  # type: ignore[misc]
-                fault = BOARD_FAULTS[kind]
-                end_s = mishap.at_s + max(mishap.lasts_s, 2.2 * self._tick_s)
-                yield end_s, lambda fault=fault: self.target.set_fault(fault, False)  # type: ignore[misc]
+                yield mishap.at_s, partial(self._break, kind)
+                lasts_s = max(mishap.lasts_s, 2.2 * self._tick_s)
+                mend = partial(self._mend, kind, lasts_s)
+                yield mishap.at_s + lasts_s, mend
             elif kind in ("clock_jump", "lost_steps", "memory_error", "stop_command", "new_host"):
                 yield mishap.at_s, getattr(self, f"_{kind}")
 
@@ -139,9 +141,15 @@ class Soak:
         fault = BOARD_FAULTS[kind]
         running = self.target.app.supervisor.delivers() and self._beats()
         self.target.set_fault(fault, True)
+        self._broken_s[kind] = self.target.now_s
         stop_s = PIN_STOP_S + (0.0 if isinstance(fault, PinFault) else 1.2 * self._tick_s)
         if running:
             self.witness.stops.append((self.target.now_s + stop_s, kind, fault.alarm))
+
+    def _mend(self, kind: str, lasts_s: float) -> None:
+        """End a fault, though not before it has lasted that long: a clock may have jumped."""
+        self._pass_until(self._broken_s[kind] + lasts_s)
+        self.target.set_fault(BOARD_FAULTS[kind], False)
 
     def _beats(self) -> bool:
         """Say whether the host has not stopped the therapy."""
@@ -176,7 +184,8 @@ class Soak:
     def _stop_command(self) -> None:
         """Let the host stop the therapy; nothing may move after that."""
         self._command(messages.STOP)
-        self.witness.stopped_by_host_s = self.target.now_s
+        if self._beats():
+            self.witness.stopped_by_host_s = self.target.now_s
         self.witness.stops.append((self.target.now_s + 1e-3, "stop_command", 0))
 
     def _new_host(self) -> None:

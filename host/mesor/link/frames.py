@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pump.core.framing import FrameReader, FrameWriter
 from pump.spec import messages
 
+_DELIMITER = b"\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -45,10 +47,15 @@ class FrameCoder:
         return int(self._reader.dropped)
 
     def encode(self, frame: Frame) -> bytes:
-        """Return the bytes for the wire, delimiter included."""
+        """Return the bytes for the wire, delimiter included.
+
+        All but readings begin with a delimiter too: what noise has left on the line shall
+        not swallow a STOP.
+        """
         self._writer.body[: len(frame.body)] = frame.body
         count = self._writer.finish(frame.kind, frame.version, frame.sequence, len(frame.body))
-        return bytes(self._writer.coded[:count])
+        coded = bytes(self._writer.coded[:count])
+        return coded if frame.kind == messages.READING else _DELIMITER + coded
 
     def decode(self, received: bytes) -> Iterator[Frame]:
         """Yield the frames that `received` completes."""

@@ -85,6 +85,20 @@ def test_a_repeated_command_is_carried_out_once(program: bytes) -> None:
     assert target.app.therapy.controller is controller
 
 
+def test_a_stop_is_heard_at_its_first_try_behind_half_a_frame(program: bytes) -> None:
+    """A line that breaks off and comes back leaves bytes without an end before it."""
+    twin = TwinTarget()
+    client = PumpClient(twin, keys_of=twin.keys_of)
+    client.hello()
+    client.upload(program)
+    client.start(300)
+    twin.write(bytes(range(1, 90)))
+    began_s = twin.now_s
+    client.stop()
+    assert twin.now_s - began_s < 0.1
+    assert not twin.app.supervisor.delivers()
+
+
 def test_answers_to_the_host_before_are_not_taken_for_ones_own(program: bytes) -> None:
     """Its HELLO was repeated while the pump started up; all of them were answered at last."""
     target = TwinTarget()
