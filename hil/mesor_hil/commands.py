@@ -33,7 +33,7 @@ from mesor_hil.bench_solver.report import (
 from mesor_hil.bench_tick import bench_tick
 from mesor_hil.run import Order, execute
 from mesor_hil.scenarios import DEFAULT_SCENARIO, load_scenario, load_therapy, shipped_scenarios
-from mesor_hil.soak import Soak, violations
+from mesor_hil.soak import Soak, violations, with_narrow_caps
 
 EXIT_FAILED = 1
 _SOAK_SAMPLES = 1000  # of the program's certificate: the soak does not read it
@@ -149,7 +149,7 @@ def soak(
     as_json: JsonOption = False,
 ) -> None:
     """Let random things go wrong on the twin, seed by seed, and check every trace."""
-    program = compile_program(load_scenario(scenario).problem(), _SOAK_SAMPLES)
+    program = compile_program(with_narrow_caps(load_scenario(scenario).problem()), _SOAK_SAMPLES)
     began_s = time.monotonic()
     broken = []
     for seed in range(first, first + seeds):

@@ -3,25 +3,34 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mesor.program import Program
-from mesor_hil.soak import Soak, story, violations
+from mesor.program import Program, compile_program
+from mesor_hil.scenarios import load_scenario
+from mesor_hil.soak import Soak, story, violations, with_narrow_caps
 from mesor_hil.targets.twin import TwinBoard
 from pump.app import App
 from pump.core.controller import Controller
 from pump.core.detectors import Detectors
+from pump.core.journal import Journal
 from pump.core.limiter import Limiter
 from pump.core.panel import Panel
 from pump.core.supervisor import Supervisor
+from pump.spec import messages, reasons
 from pump.spec import program as layout
-from pump.spec import reasons
 
-SEEDS = range(40)
+SEEDS = range(60)
 Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Return the program that `mesor soak` runs."""
+    return compile_program(with_narrow_caps(load_scenario("vancomycin_infusion").problem()), 200)
 
 
 def found(program: Program, seeds: range) -> list[str]:
@@ -36,7 +45,7 @@ def found(program: Program, seeds: range) -> list[str]:
 
 @pytest.mark.hazard("overinfusion", "unheard_alarm", "lost_steps")
 def test_no_story_breaks_an_invariant(program: Program) -> None:
-    """Forty of them here; `mesor soak` tells as many as one likes."""
+    """Sixty of them here; `mesor soak` tells as many as one likes."""
     assert found(program, SEEDS) == []
 
 
@@ -69,6 +78,16 @@ def _motor_runs_in_a_fault(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _reserve_nothing(journal: Journal, logged: bool) -> bool:
+    journal._reserve = 0
+    return logged
+
+
+def _start_at_once(app: App, _: None) -> None:
+    if app.journal.volume:
+        app.board.start_steps(500, 1_000_000)
+
+
 BUGS: dict[str, Patch] = {
     "pins are not looked at between ticks": lambda patch: patch.setattr(
         App, "_check_flags", lambda _app: None
@@ -96,6 +115,19 @@ BUGS: dict[str, Patch] = {
             TwinBoard.read_inputs,
             lambda self, _: setattr(self, "_edges_before", self._edges_before + 40),
         ),
+    ),
+    "the log does not reserve what is about to be given": lambda patch: patch.setattr(
+        Journal, "start", _after(Journal.start, _reserve_nothing)
+    ),
+    "a tick is not kept": lambda patch: patch.setattr(Journal, "tick", lambda *_: True),
+    "a page that does not hold is taken for one that does": lambda patch: patch.setattr(
+        Journal, "tick", _after(Journal.tick, lambda *_: True)
+    ),
+    "a restart forgets what was given before": lambda patch: patch.setattr(
+        Journal, "quarters", lambda *_: array("i", [0] * messages.HISTORY_WORDS)
+    ),
+    "a restart goes on with the therapy by itself": lambda patch: patch.setattr(
+        App, "__init__", _after(App.__init__, _start_at_once)
     ),
     "another alarm is named": lambda patch: patch.setattr(
         Detectors,
