@@ -1,77 +1,119 @@
 # SPDX-License-Identifier: MIT
-"""Runs on the board in place of main.py: times every stage of some ticks, and prints it."""
+"""Runs on the board in place of main.py: the pump as it is, with a stopwatch on each stage.
+
+The therapy, its readings and their signatures come over the wire as always.  Every other tick
+runs without stopwatches and is timed as a whole.  After MAINTENANCE a line is printed for each
+stage: its name, and the microseconds of each tick.
+"""
 
 import time
 from array import array
 
-from pump.app import App
+import micropython
+
+from pump import app
 from pump.board.pico import PicoBoard
+from pump.board.serial import UsbSerial
+from pump.core.alarms import Annunciator
+from pump.core.authentic import Session
 from pump.core.controller import Controller
-from pump.core.intake import copy_words
-from pump.core.supervisor import EVENT_PROGRAM, EVENT_START
-from pump.spec import messages
+from pump.core.course import Course
+from pump.core.detectors import Detectors
+from pump.core.framing import FrameReader
+from pump.core.limiter import Limiter
+from pump.core.link import Link
+from pump.core.therapy import Therapy
 from pump.spec import record as at
 
-_TICKS = 24
+_CALIBRATIONS = 32
+
+# In the order in which a tick goes through them; none within another.
+_STAGES = (
+    ("take in bytes", Link, "_receive"),
+    ("deframe", FrameReader, "feed"),
+    ("authenticate", Session, "admit_reading"),
+    ("keep the reading", Therapy, "take_reading"),
+    ("read the board's inputs", PicoBoard, "read_inputs"),
+    ("detect: the board", Detectors, "board"),
+    ("estimate", Controller, "_estimate"),
+    ("course", Course, "advance"),
+    ("detect: readings, model, plan", Detectors, "course"),
+    ("supervise", Controller, "_supervise"),
+    ("plan", Controller, "_next_move"),
+    ("limit", Limiter, "limit"),
+    ("fill the record", Controller, "_report"),
+    ("start the stepper", PicoBoard, "start_steps"),
+    ("alarms", Annunciator, "update"),
+    ("frame and send", Link, "send"),
+)
+
+spent_us = array("i", [0] * len(_STAGES))  # in this tick, by stage
+whole_ticks_us = []  # of the ticks without stopwatches
+watched_ticks = []  # of the others: what each stage took, and the QP
 
 
-def stopwatch(name, work, *arguments):
-    """Run `work`, print what it took, and return its result."""
-    began_us = time.ticks_us()
-    result = work(*arguments)
-    print(name, time.ticks_diff(time.ticks_us(), began_us))
-    return result
+class Unlocked:
+    """In place of the module micropython in the tick: the stopwatches need the heap."""
+
+    def heap_lock():
+        """Leave it open."""
+
+    def heap_unlock():
+        """Leave it open."""
 
 
-def feed_reading(app, coded):
-    """Take the bytes of one reading, as they would come in."""
-    app.link.reader.feed(coded, 0, len(coded))
+def stopwatch(work, stage):
+    """Return a function that does `work` and adds what it takes to what the stage has spent."""
+    spent, ticks_us, ticks_diff = spent_us, time.ticks_us, time.ticks_diff
+
+    @micropython.native
+    def timed(*arguments):
+        began_us = ticks_us()
+        result = work(*arguments)
+        spent[stage] += ticks_diff(ticks_us(), began_us)
+        return result
+
+    return timed
 
 
-def main():
-    """Time the ticks."""
-    time.sleep_ms(50)
-    app = App(PicoBoard())
-    with open("program.bin", "rb") as stream:
-        words = array("i", stream.read())
-    app.supervisor.happen(EVENT_PROGRAM)
-    app.supervisor.happen(EVENT_START)
-    app.therapy.controller = controller = Controller(words, app.supervisor)
-    controller.planner.solver.now_us = time.ticks_us
-    record = controller.record
-    count = app.link._writer.finish(messages.READING, messages.PROTOCOL_VERSION, 1, 16)
-    coded = bytes(app.link._writer.coded[:count])
-    for tick in range(_TICKS):
-        stopwatch("deframe", feed_reading, app, coded)
-        record[at.TICK] = tick
-        record[at.ELAPSED_TICKS] = record[at.READING_PRESENT] = 1
-        record[at.SAMPLE_INDEX] = tick
-        record[at.READING_TIME_S] = 300 * tick
-        record[at.CONC_UG_L] = 800 * tick
-        record[at.QUALITY] = 100
-        stopwatch("inputs", app.board.read_inputs, record)
-        record[at.BOARD_FLAGS] = 0
-        record[at.PRESSURE_RAW] = 20000
-        record[at.RESERVOIR_RAW] = record[at.BATTERY_RAW] = 60000
-        record[at.STEPS_DONE] = controller._steps
-        detectors, estimator = controller.detectors, controller.estimator
-        found = stopwatch("board", detectors.board, record, controller._steps)
-        stopwatch("estimate", controller._estimate)
-        stopwatch("course", controller.course.advance, 1, estimator.state[0])
-        told = (record, estimator.state, estimator.states, controller.planner.source, True, 0)
-        found |= stopwatch("detect", detectors.course, *told)
-        stopwatch("supervise", controller._supervise, found)
-        move = stopwatch("plan", controller._next_move)
-        print("solve", controller.planner.solver.solve_us)
-        steps = stopwatch("limit", controller.limiter.limit, move, estimator.state[0])
-        controller._move, controller._steps = move, steps
-        stopwatch("report", controller._report, move, steps)
-        stopwatch("alarms", app.panel.alarms.update, found, 0)
-        stopwatch("stepper", app.board.start_steps, steps, 900_000)
-        count = stopwatch("copy", copy_words, record, app.link._writer.body)
-        stopwatch("frame", app.link._writer.finish, messages.TELEMETRY, 1, tick, count)
-        app.board.abort_steps()
-    print("END")
+def reads_us():
+    """Return what a stopwatch reads of a method that does nothing."""
+    timed = stopwatch(lambda self, argument: None, 0)
+    spent_us[0] = 0
+    for _ in range(_CALIBRATIONS):
+        timed(None, None)
+    return spent_us[0] // _CALIBRATIONS
 
 
-main()
+def note_tick(board, record, received_us):
+    """Keep what the tick took, in place of PicoBoard's own, and watch every other tick."""
+    whole_us = time.ticks_diff(time.ticks_us(), received_us)
+    watched = len(watched_ticks) < len(whole_ticks_us)
+    if watched:
+        watched_ticks.append([*spent_us, record[at.SOLVE_US]])
+    else:
+        whole_ticks_us.append(whole_us)
+    for stage, (_, owner, method) in enumerate(_STAGES):
+        setattr(owner, method, (originals if watched else stopwatches)[stage])
+    original_note_tick(board, record, received_us)
+
+
+def wait(serial, timeout_ms):
+    """Wait for a byte, in place of UsbSerial's own; what follows begins at nothing."""
+    for stage in range(len(spent_us)):
+        spent_us[stage] = 0
+    original_wait(serial, timeout_ms)
+
+
+nothing_us = reads_us()
+originals = [getattr(owner, method) for _, owner, method in _STAGES]
+stopwatches = [stopwatch(work, stage) for stage, work in enumerate(originals)]
+original_note_tick, PicoBoard.note_tick = PicoBoard.note_tick, note_tick
+original_wait, UsbSerial.wait = UsbSerial.wait, wait
+app.micropython = Unlocked
+app.App(PicoBoard()).run()
+for stage, (name, _, _) in enumerate(_STAGES):
+    print(name, *[max(0, tick[stage] - nothing_us) for tick in watched_ticks], sep="\t")
+print("solve", *[tick[-1] for tick in watched_ticks], sep="\t")
+print("whole", *whole_ticks_us, sep="\t")
+print("END")

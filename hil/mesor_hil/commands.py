@@ -174,9 +174,10 @@ def _bench_tick(as_json: bool) -> None:
     if as_json:
         _print_json([asdict(stage) for stage in stages])
         return
-    table = Table("stage", "median us", "max us", box=None)
+    table = Table("stage", "median us", "mean us", "max us", box=None)
     for stage in stages:
-        table.add_row(stage.name, f"{stage.median_us:,.0f}", f"{stage.max_us:,.0f}")
+        figures = (stage.median_us, stage.mean_us, stage.max_us)
+        table.add_row(stage.name, *(f"{us:,.0f}" for us in figures))
     Console().print(table)
 
 

@@ -5,6 +5,7 @@ Joins reader and writer of frames to the board's bytes, and numbers what is sent
 means is for core.commands.  Nothing is allocated after construction.
 """
 
+from pump.compat import micropython
 from pump.core.framing import FrameReader, FrameWriter
 from pump.spec import limits, messages
 
@@ -24,10 +25,12 @@ class Link:
         self._reads = 0  # left in this pass
         self._sequence = 0
 
+    @micropython.native
     def begin_pass(self) -> None:
         """Allow a pass of the loop's reads: a flood waits for the next pass."""
         self._reads = limits.READS_MAX
 
+    @micropython.native
     def next_frame(self) -> int:
         """Return the length of the next frame that has arrived, 0 when that was all."""
         reader = self.reader
@@ -38,12 +41,19 @@ class Link:
                     return reader.length
             if not self._reads:
                 return 0
-            self._reads -= 1
-            self._at = 0
-            self._count = self._board.read(self._received)
-            if not self._count:
+            if not self._receive():
                 return 0
 
+    @micropython.native
+    def _receive(self) -> int:
+        """Take in what has arrived, as far as there is room; return how many bytes that is."""
+        self._at = 0
+        self._count = self._board.read(self._received)
+        # With room left over that was all, and asking again would take time.
+        self._reads = self._reads - 1 if self._count == len(self._received) else 0
+        return self._count
+
+    @micropython.native
     def send(self, kind: int, body_bytes: int) -> None:
         """Send the frame whose body is in place."""
         writer = self._writer

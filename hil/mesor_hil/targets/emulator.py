@@ -29,13 +29,21 @@ class EmulatorTarget:
     name = "emulator"
     times_a_chip = True
 
-    def __init__(self, say: Callable[[str], None], flash: bytes | None = None) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        flash: bytes | None = None,
+        main: bytes | None = None,
+    ) -> None:
         """Get the image and the firmware, and power the board up.
 
         flash: that of a board which was powered before, with its firmware, keys and log.
+        main: what the board runs in place of the firmware's own main.py.
         """
         image = ensure_image(progress=say)
         files = build_firmware()
+        if main is not None:
+            files["main.py"] = main
         keyed = {**files, messages.KEY_FILE: TEST_KEYS.content}
         self.board = VirtualPico(image.path, keyed, flash)
         self._edges = self.board.count_rising_edges(pins.STEP)

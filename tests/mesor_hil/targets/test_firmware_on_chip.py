@@ -38,14 +38,12 @@ App(PicoBoard()).run()
 
 
 @pytest.fixture
-def pump_that(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], EmulatorTarget]:
+def pump_that() -> Callable[[str], EmulatorTarget]:
     """Return a maker of emulated Picos whose third tick does something it must not."""
 
     def make(deed: str) -> EmulatorTarget:
-        files = build_firmware()
-        files["main.py"] = _ALTERED_MAIN.format(deed=deed).encode()
-        monkeypatch.setattr(emulator, "build_firmware", lambda: files)
-        return EmulatorTarget(lambda _text: None)
+        main = _ALTERED_MAIN.format(deed=deed).encode()
+        return EmulatorTarget(lambda _text: None, main=main)
 
     return make
 
