@@ -5,6 +5,7 @@ Every frame that has arrived comes here, and nothing else begins or ends a thera
 sender may say it is decided first (core.authentic).  Allocates: runs before the tick.
 """
 
+from pump.compat import micropython
 from pump.core import authentic, intake
 from pump.core.controller import Controller
 from pump.core.schedule import has_room
@@ -31,6 +32,7 @@ class Commands:
         self.intake = intake.ProgramIntake(keys[messages.KEY_BYTES :])
         self.leave = False  # MAINTENANCE was ordered
 
+    @micropython.native
     def handle(self, frame, length: int) -> None:
         """Take one whole frame: a reading, or a command to acknowledge."""
         kind, session = frame[0], self.session
@@ -50,6 +52,7 @@ class Commands:
             result = session.last_result
         self._acknowledge(frame, result)
 
+    @micropython.native
     def _take_reading(self, frame, length: int) -> None:
         """Keep a reading for the coming tick, or say why it is refused."""
         therapy, session = self._therapy, self.session
@@ -84,6 +87,7 @@ class Commands:
         if kind == messages.LOG_READ:
             return self._send_page(frame, length)
         if kind == messages.PROGRAM_BEGIN:
+            self._board.collect_garbage()  # a program is the largest thing that is ever kept
             return self.intake.begin(frame, length)
         if kind == messages.PROGRAM_CHUNK:
             return self.intake.take(frame, length)

@@ -31,15 +31,16 @@ _RESIDUE = b"\x1c\xdf\x44\x21"
 
 
 @micropython.viper
-def crc32_into(source: ptr8, count: int, table: ptr32, out: ptr8, at: int):
-    """Write CRC-32 of source[:count] to out[at:at + 4], little-endian.
+def crc32_into(source, count: int, table: ptr32, out: ptr8, at: int):
+    """Write CRC-32 of the first `count` bytes of any buffer to out[at:at + 4], little-endian.
 
     `table` is `_TABLE`; bits are masked after each shift, so that int32 on the
     chip and unbounded ints on CPython hold the same low 32 bits.
     """
+    octets = ptr8(source)
     crc = -1
     for i in range(count):
-        crc = ((crc >> 8) & 0x00FFFFFF) ^ table[(crc ^ source[i]) & 255]
+        crc = ((crc >> 8) & 0x00FFFFFF) ^ table[(crc ^ octets[i]) & 255]
     crc = crc ^ -1
     out[at] = crc & 255
     out[at + 1] = (crc >> 8) & 255
@@ -47,10 +48,10 @@ def crc32_into(source: ptr8, count: int, table: ptr32, out: ptr8, at: int):
     out[at + 3] = (crc >> 24) & 255
 
 
-def crc32(source) -> int:
-    """Return CRC-32 of `source`, 0..2**32 - 1.  Allocates: not for the tick."""
+def crc32(source, count: int) -> int:
+    """Return CRC-32 of the first `count` bytes, 0..2**32 - 1.  Allocates: not for the tick."""
     out = bytearray(4)
-    crc32_into(source, len(source), _TABLE, out, 0)
+    crc32_into(source, count, _TABLE, out, 0)
     return int.from_bytes(out, "little")
 
 
@@ -143,6 +144,7 @@ class FrameReader:
         self._count = 0  # coded bytes of the frame so far; beyond the room they are not kept
         self._check = bytearray(4)
 
+    @micropython.native
     def feed(self, source, at: int, count: int) -> int:
         """Take source[at:count] up to the end of a frame; return where the next call goes on.
 
@@ -159,6 +161,7 @@ class FrameReader:
         self.length = self._finish()
         return end + 1
 
+    @micropython.native
     def _finish(self) -> int:
         """Return the length of the frame that has been collected; 0 for a damaged one."""
         count = self._count
@@ -184,6 +187,7 @@ class FrameWriter:
         self.body = memoryview(self._plain)[4:]
         self.coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
 
+    @micropython.native
     def finish(self, kind: int, version: int, sequence: int, body_bytes: int) -> int:
         """Seal a frame whose body is in place; return how many bytes of `coded` to send."""
         plain = self._plain

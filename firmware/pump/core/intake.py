@@ -6,14 +6,14 @@ Pieces may repeat (a lost acknowledgement makes the host repeat) but leave no ga
 
 from array import array
 
-from pump.compat import micropython, ptr32
+from pump.compat import const, micropython, ptr8, ptr32
 from pump.core import program
 from pump.core.mac import is_seal
 from pump.spec import limits, messages, reasons
 from pump.spec import record as at
 
-_BODY = messages.HEADER_BYTES
-_HUGE = 1 << 29  # stands for any u32 that a small int cannot hold; out of every range
+_BODY = const(messages.HEADER_BYTES)
+_HUGE = const(1 << 29)  # stands for any u32 that a small int cannot hold; out of every range
 
 
 def u32(frame, index: int) -> int:
@@ -23,12 +23,26 @@ def u32(frame, index: int) -> int:
     return frame[index] | frame[index + 1] << 8 | frame[index + 2] << 16 | frame[index + 3] << 24
 
 
+@micropython.viper
+def _write_reading(frame: ptr8, record: ptr32):
+    """Write the words of a reading as `u32` gives them."""
+    byte = _BODY
+    for i in range(messages.READING_WORDS):
+        value = frame[byte] | frame[byte + 1] << 8 | frame[byte + 2] << 16
+        if frame[byte + 3] > 0x1F:
+            value = _HUGE
+        else:
+            value |= frame[byte + 3] << 24
+        record[at.SAMPLE_INDEX + i] = value
+        byte += 4
+
+
+@micropython.native
 def write_reading(frame, length: int, record) -> bool:
     """Copy a READING frame into the record's inputs; return False for a wrong length."""
     if length != _BODY + 4 * messages.READING_WORDS:
         return False
-    for i in range(messages.READING_WORDS):
-        record[at.SAMPLE_INDEX + i] = u32(frame, _BODY + 4 * i)
+    _write_reading(frame, record)
     return True
 
 
@@ -40,10 +54,19 @@ def _copy(words: ptr32, count: int, out):
         out_words[i] = words[i]
 
 
+@micropython.native
 def copy_words(words, out) -> int:
     """Write int32 `words` to `out`, little-endian; return the bytes written."""
     _copy(words, len(words), out)
     return 4 * len(words)
+
+
+@micropython.viper
+def _write_bytes(frame: ptr8, at_byte: int, count: int, words, offset: int):
+    """Write frame[at_byte:at_byte + count] to the bytes of `words` from `offset` on."""
+    out = ptr8(words)
+    for i in range(count):
+        out[offset + i] = frame[at_byte + i]
 
 
 class ProgramIntake:
@@ -52,8 +75,8 @@ class ProgramIntake:
     def __init__(self, seal_key):
         self.words = None
         self._seal_key = seal_key
-        self._bytes = None
-        self._count = 0
+        self._coming = None  # the words of one that is not there yet
+        self._count = 0  # bytes of it that are
 
     def begin(self, frame, length: int) -> int:
         """Make room for the number of words announced; forget the program before."""
@@ -63,8 +86,8 @@ class ProgramIntake:
         if not 0 < count <= limits.PROGRAM_WORDS_MAX:
             return reasons.RESULT_PROGRAM_TOO_LARGE
         self.words = None
-        self._bytes = None  # freed first: two programs may not fit side by side
-        self._bytes = bytearray(4 * count)
+        self._coming = None  # freed first: two programs may not fit side by side
+        self._coming = array("i", bytes(4 * count))
         self._count = 0
         return reasons.RESULT_OK
 
@@ -73,14 +96,14 @@ class ProgramIntake:
         size = length - _BODY - 4
         if not 0 < size <= messages.CHUNK_BYTES_MAX:
             return reasons.RESULT_BAD_LENGTH
-        if self._bytes is None:
+        if self._coming is None:
             return reasons.RESULT_WRONG_STATE
         offset = u32(frame, _BODY)
         if offset > self._count:
             return reasons.RESULT_PROGRAM_GAP
-        if offset + size > len(self._bytes):
+        if offset + size > 4 * len(self._coming):
             return reasons.RESULT_PROGRAM_TOO_LARGE
-        self._bytes[offset : offset + size] = frame[_BODY + 4 : _BODY + 4 + size]
+        _write_bytes(frame, _BODY + 4, size, self._coming, offset)
         self._count = max(self._count, offset + size)
         return reasons.RESULT_OK
 
@@ -88,15 +111,16 @@ class ProgramIntake:
         """Check the whole program and its seal, and keep it if it is right."""
         if length != _BODY + 4 + messages.SEAL_BYTES:
             return reasons.RESULT_BAD_LENGTH
-        if self._bytes is None or self._count != len(self._bytes):
+        coming = self._coming
+        if coming is None or self._count != 4 * len(coming):
             return reasons.RESULT_PROGRAM_GAP
-        if bytes(self._bytes[-4:]) != bytes(frame[_BODY : _BODY + 4]):
+        checksum = int.from_bytes(frame[_BODY : _BODY + 4], "little")
+        if coming[-1] & 0xFFFFFFFF != checksum:
             return reasons.RESULT_PROGRAM_CHECKSUM
-        if not is_seal(self._seal_key, self._bytes, frame, _BODY + 4):
+        if not is_seal(self._seal_key, coming, frame, _BODY + 4):
             return reasons.RESULT_PROGRAM_SEAL
-        words = array("i", bytes(self._bytes))
-        result = program.check(words)
+        result = program.check(coming)
         if result == reasons.RESULT_OK:
-            self.words = words
-            self._bytes = None
+            self.words = coming
+            self._coming = None
         return result

@@ -111,7 +111,7 @@ def check(words) -> int:
         return reasons.RESULT_BAD_LENGTH
     if not (_products_fit(words) and _windows_are_right(words) and _course_is_right(words)):
         return reasons.RESULT_OUT_OF_RANGE
-    if crc32(bytes(words)[:-4]) & 0xFFFFFFFF != words[-1] & 0xFFFFFFFF:
+    if crc32(words, 4 * offsets[-1]) & 0xFFFFFFFF != words[-1] & 0xFFFFFFFF:
         return reasons.RESULT_PROGRAM_CHECKSUM
     return reasons.RESULT_OK
 
