@@ -52,6 +52,7 @@ class App:
             most = self.therapy.schedule.wait_ms(self.board.now_ms())
         return self.panel.wait_ms(most)
 
+    @micropython.native
     def poll(self) -> None:
         """Take what has arrived, and run the tick if it is due."""
         board, therapy = self.board, self.therapy
@@ -69,6 +70,7 @@ class App:
             self.link.send(messages.ALARMS, self.panel.write(self.link.body))
         board.feed_on_credit()
 
+    @micropython.native
     def _take_frames(self) -> None:
         """Handle the frames that have arrived."""
         link = self.link
@@ -79,6 +81,7 @@ class App:
             self.commands.handle(link.frame, length)
             length = link.next_frame()
 
+    @micropython.native
     def _check_flags(self) -> None:
         """Stop the motor at once for what its next tick will latch, and say so once."""
         board, therapy = self.board, self.therapy
@@ -93,6 +96,7 @@ class App:
             self.journal.alarm(flags, board.now_ms())
         therapy.alarm_flags |= flags
 
+    @micropython.native
     def _run_tick(self) -> None:
         """Decide, act, report.  Whatever goes wrong stops the motor first."""
         board, therapy, link = self.board, self.therapy, self.link

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One module that asks "which Python is this?".
 
-MicroPython's compiler knows `const` and `@micropython.viper` by name; CPython
-runs the very same text as plain Python, which is what makes the twin a twin.
+MicroPython's compiler knows `const`, `@micropython.viper` and `@micropython.native` by name;
+CPython runs the very same text as plain Python, which is what makes the twin a twin.
 """
 
 try:
@@ -26,6 +26,11 @@ except ImportError:
         @staticmethod
         def viper(function):
             """Return `function` as it is: its text is plain Python as well."""
+            return function
+
+        @staticmethod
+        def native(function):
+            """Return `function` as it is: machine code does the same, only sooner."""
             return function
 
         @staticmethod

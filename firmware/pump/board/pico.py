@@ -7,6 +7,7 @@ import os
 import time
 
 import machine
+import micropython
 
 from pump.board.alarm_lights import AlarmLights
 from pump.board.flash import PageFlash
@@ -94,10 +95,12 @@ class PicoBoard:
         clock = time.ticks_us().to_bytes(4, "little") + self._nonces.to_bytes(4, "little")
         return hashlib.sha256(os.urandom(32) + clock).digest()[: messages.NONCE_BYTES]
 
+    @micropython.native
     def start_steps(self, step_count: int, window_us: int) -> None:
         """Start one batch; it ends by itself."""
         self._stepper.start(step_count, window_us)
 
+    @micropython.native
     def read_inputs(self, record) -> None:
         """Write what the board's sensors and the stepper show into the record's inputs."""
         self._sensors.read(record)

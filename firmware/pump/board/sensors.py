@@ -8,7 +8,7 @@ fault, so a broken wire stops the pump.
 from machine import ADC, Pin
 
 from pump.board import pins
-from pump.compat import const
+from pump.compat import const, micropython
 from pump.spec import reasons
 from pump.spec import record as at
 
@@ -36,6 +36,7 @@ class Sensors:
         """Say whether the converter finds the chip at a temperature that chips have."""
         return _HOT_RAW <= self._temperature.read_u16() <= _COLD_RAW
 
+    @micropython.native
     def flags(self) -> int:
         """Return what door, air, occlusion and driver show, spec.reasons.FLAG_*."""
         flags = 0
@@ -49,6 +50,7 @@ class Sensors:
             flags |= reasons.FLAG_DRIVER_FAULT
         return flags
 
+    @micropython.native
     def read(self, record) -> None:
         """Write flags and raw ADC values, 0..65535, into the record's inputs."""
         record[at.BOARD_FLAGS] = self.flags()

@@ -162,6 +162,7 @@ class Stepper:
         self._told = 0  # of those, already returned by steps_done
         self._owed = 0  # steps of earlier batches that it has yet to return
 
+    @micropython.native
     def start(self, step_count: int, window_us: int) -> bool:
         """Spread `step_count` edges evenly over `window_us`, the first at once.
 
@@ -183,6 +184,7 @@ class Stepper:
         self._launch_batch(step_count, window_us)
         return True
 
+    @micropython.native
     def _launch_batch(self, step_count: int, window_us: int) -> None:
         """Choose loop and divider; every product stays below 2**30."""
         period_us = window_us // step_count
@@ -202,6 +204,7 @@ class Stepper:
         self._end_batch()
         self._enable.value(1)
 
+    @micropython.native
     def busy(self) -> bool:
         """Say whether a batch still makes edges."""
         if self._running and _is_stalled():
@@ -209,6 +212,7 @@ class Stepper:
             self._made = self._count
         return self._running
 
+    @micropython.native
     def steps_done(self) -> int:
         """Return the edges made since the call before, of a running batch too.
 
@@ -223,6 +227,7 @@ class Stepper:
         self._told = self._made
         return done
 
+    @micropython.native
     def _end_batch(self) -> None:
         """Stop the batch if it runs, and keep what `steps_done` has yet to return."""
         if self.busy():

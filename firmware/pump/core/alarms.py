@@ -8,7 +8,7 @@ one pulse and steady yellow.  Nothing blocks: the App asks when the next change 
 Times are device ms and wrap at 2**30.
 """
 
-from pump.compat import const
+from pump.compat import const, micropython
 from pump.core.schedule import elapsed_ms
 from pump.spec import alarms, limits
 
@@ -59,6 +59,7 @@ class _Beat:
         self._at = self._at + 1 if self._at + 1 < len(pattern) else 0
         self.on = not self._at & 1
 
+    @micropython.native
     def wait_ms(self, now_ms: int) -> int:
         """Return the time to the next change."""
         if self._pattern is None:
@@ -84,6 +85,7 @@ class Annunciator:
         self._silent_ms = 0  # how long from _silenced_ms on
         self._silenced_ms = 0
 
+    @micropython.native
     def update(self, present: int, now_ms: int) -> bool:
         """Take the conditions that are present now; return whether the latched ones changed."""
         if present == self.present:
@@ -143,6 +145,7 @@ class Annunciator:
             self._lamp = 0 if self.priority == QUIET else LAMPS[self.priority]
             self._light.set(None if not self._lamp else LIGHTS[self.priority], now_ms)
 
+    @micropython.native
     def show(self, now_ms: int) -> int:
         """Return what buzzer and lights show now: bits SOUND, RED, YELLOW."""
         if self.priority == QUIET:
@@ -155,6 +158,7 @@ class Annunciator:
         shown = SOUND if self._sound.on else 0
         return shown | self._lamp if self._light.on else shown
 
+    @micropython.native
     def wait_ms(self, now_ms: int) -> int:
         """Return how long until what is shown changes."""
         if self.priority == QUIET:

@@ -30,6 +30,13 @@ def _counter(frame: ptr8, signed: int) -> int:
     return frame[signed - 1] << 24 | frame[signed - 2] << 16 | frame[3] << 8 | frame[2]
 
 
+@micropython.viper
+def _copy(source: ptr8, count: int, out: ptr8, at: int):
+    """Write source[:count] to out[at:at + count]."""
+    for i in range(count):
+        out[at + i] = source[i]
+
+
 class Session:
     """What one host may say until the next HELLO."""
 
@@ -41,7 +48,7 @@ class Session:
         self._device_key = device_key
         self.challenge = bytes(messages.CHALLENGE_BYTES)
         self._command_key = None
-        self._reading_key = None
+        self._hashed = None  # the reading key, and room for a reading
         self._counter = 0  # of the last message that was let in
         self._last = -1  # kind of the last command that was carried out
         self._last_counter = 0
@@ -65,9 +72,12 @@ class Session:
                 seed = nonce + challenge
                 self._command_key = hmac_sha256(self._device_key, messages.COMMAND_LABEL + seed)
                 key = hmac_sha256(self._device_key, messages.READING_LABEL + seed)
-                self._reading_key = key[: messages.READING_KEY_BYTES]
+                hashed = bytearray(messages.READING_KEY_BYTES + _READING_BYTES)
+                hashed[: messages.READING_KEY_BYTES] = key[: messages.READING_KEY_BYTES]
+                self._hashed = hashed
         return reasons.RESULT_OK
 
+    @micropython.native
     def admit_reading(self, frame, length: int) -> int:
         """Return RESULT_OK for a reading to be used, or why it is refused.
 
@@ -78,11 +88,11 @@ class Session:
             return reasons.RESULT_WRONG_PROTOCOL
         if length != _READING_BYTES + messages.READING_TAG_BYTES:
             return reasons.RESULT_BAD_LENGTH
-        if self._reading_key is None:
+        if self._hashed is None:
             return reasons.RESULT_NO_SESSION
-        digest = hashlib.sha256(self._reading_key)
-        digest.update(memoryview(frame)[:_READING_BYTES])
-        if difference(frame, _READING_BYTES, digest.digest(), messages.READING_TAG_BYTES):
+        _copy(frame, _READING_BYTES, self._hashed, messages.READING_KEY_BYTES)
+        digest = hashlib.sha256(self._hashed).digest()
+        if difference(frame, _READING_BYTES, digest, messages.READING_TAG_BYTES):
             return reasons.RESULT_NOT_AUTHENTIC
         counter = _counter(frame, _READING_BYTES)
         if not self._counter < counter < _COUNTER_END:

@@ -75,6 +75,7 @@ class Controller:
         self._stale = words[layout.AT_STALE_TICKS_MAX]
         self._begun = False
 
+    @micropython.native
     def decide(self) -> int:
         """Return the microsteps of this tick, from the record's inputs; fill its outputs."""
         record = self.record
@@ -101,6 +102,7 @@ class Controller:
         self._report(move, steps)
         return steps
 
+    @micropython.native
     def _supervise(self, found: int) -> int:
         """Change state for the conditions that were found; return them with what follows."""
         supervised = self.supervisor
@@ -123,6 +125,7 @@ class Controller:
             found |= 1 << supervised.fault
         return found
 
+    @micropython.native
     def _next_move(self) -> int:
         """Return the move that state and course allow."""
         planner = self.planner
@@ -134,6 +137,7 @@ class Controller:
             return planner.fall_back(self._move)
         return planner.plan(self._move, self.course.target)
 
+    @micropython.native
     def _estimate(self) -> None:
         """Bring the estimate up to this tick, and correct it if the reading is good."""
         record = self.record
@@ -160,6 +164,7 @@ class Controller:
             record[at.INNOVATION] = 0
         record[at.STALE_TICKS] = self._stale
 
+    @micropython.native
     def _judge(self) -> int:
         """Return the verdict on this tick's reading."""
         record = self.record
@@ -173,6 +178,7 @@ class Controller:
             record[at.QUALITY],
         )
 
+    @micropython.native
     def _report(self, move: int, steps: int) -> None:
         """Write the outputs into the record."""
         record = self.record

@@ -9,7 +9,7 @@ its QP see nothing of all this but a target.  Levels are Q(estimate_bits), targe
 Q(data_bits) of the concentration unit, the area times ticks.
 """
 
-from pump.compat import const
+from pump.compat import const, micropython
 from pump.spec import program as layout
 from pump.spec import reasons
 
@@ -36,6 +36,7 @@ class Course:
         self._target_low = words[layout.AT_TARGET_LOW]
         self._target_high = words[layout.AT_TARGET_HIGH]
 
+    @micropython.native
     def advance(self, ticks: int, level: int) -> None:
         """Go on by `ticks` ticks, at the end of which `level` is the estimate."""
         if self.phase == reasons.PHASE_NONE:
@@ -55,11 +56,13 @@ class Course:
         if self._area:
             self._aim()
 
+    @micropython.native
     def _chase(self) -> None:
         """Begin a chase, with an empty account."""
         self.phase = reasons.PHASE_CHASE
         self.area = self._ticks = self._counted = 0
 
+    @micropython.native
     def _count(self, ticks: int, level: int) -> None:
         """Add ticks to the account, the missed ones at the level that is estimated now."""
         gained = level >> self._level_shift
@@ -70,6 +73,7 @@ class Course:
             if self._area:
                 self.area = min(_AREA_MAX, max(-_AREA_MAX, self.area + gained))
 
+    @micropython.native
     def _aim(self) -> None:
         """Take what would give the area evenly, and spread the lag over the time left.
 

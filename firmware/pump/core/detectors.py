@@ -170,10 +170,12 @@ class Detectors:
         self._memory = array("i", [0] * _WORDS)
         self._memory[_CONC_BEFORE] = -1
 
+    @micropython.native
     def board(self, record, expected: int) -> int:
         """Return the bits of what is wrong with the board; `expected` steps were commanded."""
         return _board(record, self._words, expected)
 
+    @micropython.native
     def course(self, record, state, states: int, source: int, tried: bool, limited: int) -> int:
         """Return the bits of what is wrong with readings, model, plan and clock.
 

@@ -13,7 +13,7 @@ wanted before any of them.
 
 from array import array
 
-from pump.compat import const
+from pump.compat import const, micropython
 from pump.spec import messages, reasons
 from pump.spec import program as layout
 
@@ -80,11 +80,13 @@ class Limiter:
                 history[quarter] += self._step_at(ticks_ago + 1)
         return history
 
+    @micropython.native
     def advance(self, ticks: int) -> None:
         """Let `ticks` go by without a step, before the tick that `limit` decides."""
         for _ in range(ticks if ticks < self._ticks_day else self._ticks_day):
             self._record(0)
 
+    @micropython.native
     def limit(self, move: int, level: int = 0) -> int:
         """Return the microsteps of this tick for `move`, any int in Q(data_bits).
 
@@ -109,6 +111,7 @@ class Limiter:
         self.total = (self.total + steps) & _TOTAL_MASK
         return steps
 
+    @micropython.native
     def _within_caps(self, move: int) -> int:
         """Return the microsteps of `move` that the caps of amount leave; carry the fraction."""
         wanted = move * self._steps_full + self.carry
@@ -125,12 +128,14 @@ class Limiter:
             steps = self._cut_to(self._on_board_max - self.on_board, reasons.LIMIT_ON_BOARD)
         return steps
 
+    @micropython.native
     def _cut_to(self, most: int, reason: int) -> int:
         """Return `most`, none if negative; what is cut is forgotten, never caught up."""
         self.reason = reason
         self.carry = 0
         return 0 if most < 0 else most
 
+    @micropython.native
     def _record(self, steps: int) -> None:
         """Write this tick into the windows and move them on by one tick."""
         history = self._history
@@ -140,6 +145,7 @@ class Limiter:
         self._decay(steps)
         self._at = self._at + 1 if self._at + 1 < self._ticks_day else 0
 
+    @micropython.native
     def _decay(self, steps: int) -> None:
         """Let a tick's worth of the drug on board be cleared, rounded up, after `steps` more."""
         given = self.on_board + steps
@@ -148,6 +154,7 @@ class Limiter:
         low = (given & _KEEP_MASK) * self._keep + _KEEP_MASK
         self.on_board = (given >> _KEEP_BITS) * self._keep + (low >> _KEEP_BITS)
 
+    @micropython.native
     def _step_at(self, ticks_ago: int) -> int:
         """Return the steps of the tick that many before the one being written."""
         at = self._at - ticks_ago

@@ -5,6 +5,7 @@ Joins supervisor and annunciator for the App, and writes the ALARMS frame that t
 host.  Nothing here moves the motor.
 """
 
+from pump.compat import micropython
 from pump.core import intake, self_test
 from pump.core.alarms import Annunciator
 from pump.core.supervisor import EVENT_PASSED
@@ -30,10 +31,12 @@ class Panel:
         else:
             supervised.happen(EVENT_PASSED)
 
+    @micropython.native
     def wait_ms(self, most: int) -> int:
         """Return how long buzzer and lights can be left alone, at most `most`."""
         return min(most, self.alarms.wait_ms(self._board.now_ms()))
 
+    @micropython.native
     def show(self) -> bool:
         """Set buzzer and lights; return whether the host does not know yet what is wrong."""
         annunciated = self.alarms

@@ -8,7 +8,7 @@ reading after two such ticks in a row shows where the host's beat is now.
 Times wrap at 2**30 as MicroPython's do; differences are taken modulo that.
 """
 
-from pump.compat import const
+from pump.compat import const, micropython
 from pump.spec import limits
 
 # 2**30 itself would not be a small int: computing with it takes memory, and a tick may not.
@@ -40,6 +40,7 @@ class Schedule:
         self._called = False
         self._uncalled = 0  # ticks in a row that no reading called for
 
+    @micropython.native
     def call(self, now_ms: int) -> None:
         """Note that a reading arrived: it calls for the coming tick.
 
@@ -54,10 +55,12 @@ class Schedule:
             self._last_ms = now_ms
             self._uncalled = 0
 
+    @micropython.native
     def is_due(self, now_ms: int) -> bool:
         """Say whether the tick should run now."""
         return elapsed_ms(now_ms, self._last_ms) >= self._due_ms()
 
+    @micropython.native
     def begin(self, now_ms: int) -> int:
         """Start the tick; return how many ticks went by since the last, 1 when on time."""
         since = elapsed_ms(now_ms, self._last_ms)
@@ -73,16 +76,19 @@ class Schedule:
         self._called = False
         return ticks
 
+    @micropython.native
     def window_ms(self, now_ms: int) -> int:
         """Return how long the motor may run: until the soonest next tick."""
         next_ms = self.tick_ms - elapsed_ms(now_ms, self._last_ms)
         return next_ms - limits.WINDOW_MARGIN_MS
 
+    @micropython.native
     def wait_ms(self, now_ms: int) -> int:
         """Return how long nothing needs doing unless a byte arrives."""
         wait = self._due_ms() - elapsed_ms(now_ms, self._last_ms)
         return min(max(wait, 0), limits.CHECK_INTERVAL_MS)
 
+    @micropython.native
     def _due_ms(self) -> int:
         """Return how long after the last tick the next one is due."""
         if self._called:

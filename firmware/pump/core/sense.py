@@ -5,6 +5,7 @@ Range, rate of change, age, order and quality are checked, in that order of
 cost; a refused reading leaves everything as it was.  Pure integers: ug/L, s.
 """
 
+from pump.compat import micropython
 from pump.spec import program as layout
 from pump.spec import reasons
 
@@ -25,6 +26,7 @@ class Sense:
         self._last_time_s = 0
         self._last_conc = -1
 
+    @micropython.native
     def judge(self, now_s: int, index: int, time_s: int, conc_ug_l: int, quality: int) -> int:
         """Return reasons.READING_*; READING_USED also makes this reading the last one."""
         if conc_ug_l < self._conc_min or conc_ug_l > self._conc_max:
@@ -44,6 +46,7 @@ class Sense:
         self._last_conc = conc_ug_l
         return reasons.READING_USED
 
+    @micropython.native
     def _changes_too_fast(self, time_s: int, conc_ug_l: int) -> bool:
         """Say whether the level moved further than the program allows in that time."""
         # Begun ticks between the two, at least one.

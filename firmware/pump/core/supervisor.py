@@ -7,6 +7,7 @@ fault is latched: STOP ends the therapy, but only a person's ACKNOWLEDGE with th
 own number lets the pump start again.
 """
 
+from pump.compat import micropython
 from pump.spec import reasons
 
 EVENT_PROGRAM = 0  # a whole, checked program has been taken in
@@ -59,6 +60,7 @@ class Supervisor:
         self.refused = 0  # illegal events so far
         self.last_refused = -1
 
+    @micropython.native
     def happen(self, event: int) -> bool:
         """Change state for `event`; return False, only counting it, when it is not allowed."""
         if event not in NEXT or self.state not in NEXT[event]:
@@ -68,10 +70,12 @@ class Supervisor:
         self.state = NEXT[event][self.state]
         return True
 
+    @micropython.native
     def delivers(self) -> bool:
         """Say whether the motor may turn: in closed loop or at the fallback rate."""
         return self.state in (reasons.STATE_RUNNING, reasons.STATE_FALLBACK)
 
+    @micropython.native
     def trip(self, fault: int) -> None:
         """Latch `fault` while a therapy beats; a later one never replaces the first."""
         if self.state != reasons.STATE_FAULT and self.happen(EVENT_FAULT):

@@ -5,6 +5,7 @@ Begun and ended by commands, ticked by the App.  It outlives its end by a day, b
 one's caps begin with what was given.  Times are device ms and wrap at 2**30.
 """
 
+from pump.compat import micropython
 from pump.core import intake
 from pump.core.controller import Controller
 from pump.core.schedule import Schedule, elapsed_ms
@@ -23,6 +24,7 @@ class Therapy:
         self._decided_ms = 0  # when the last tick began
         self._clock_factor = 1
 
+    @micropython.native
     def begin(self, controller: Controller, tick_ms: int, factor: int, now_ms: int) -> None:
         """Let `controller` tick every `tick_ms`, `factor` times faster than its own time."""
         self.controller = controller
@@ -33,10 +35,12 @@ class Therapy:
         self.has_reading = False
         self.alarm_flags = 0
 
+    @micropython.native
     def end(self) -> None:
         """Let it tick no more."""
         self.schedule = None
 
+    @micropython.native
     def begin_tick(self, now_ms: int) -> int:
         """Note that a tick begins; return how many went by since the last, 1 when on time."""
         self._decided_ms = now_ms
@@ -44,15 +48,18 @@ class Therapy:
         self.tick += ticks
         return ticks
 
+    @micropython.native
     def end_tick(self) -> None:
         """Forget what that tick has seen."""
         self.has_reading = False
         self.alarm_flags = 0
 
+    @micropython.native
     def credit_ms(self) -> int:
         """Return how long the watchdog may be fed: until a second tick is overdue."""
         return 2 * self.schedule.tick_ms + limits.FEED_INTERVAL_MS
 
+    @micropython.native
     def take_reading(self, frame, length: int, now_ms: int) -> None:
         """Keep a reading for the coming tick; a later one replaces it."""
         intake.write_reading(frame, length, self.controller.record)
@@ -64,6 +71,7 @@ class Therapy:
         since_ms = elapsed_ms(now_ms, self._decided_ms)
         return self.controller.limiter.quarters(since_ms * self._clock_factor // 1000)
 
+    @micropython.native
     def forget_old(self, now_ms: int) -> None:
         """Let go of a therapy that ended a day ago, long before its age would wrap."""
         if self.controller is not None:
