@@ -50,6 +50,11 @@ class UsbSerial:
             count += 1
         return count
 
+    @micropython.native
     def write(self, buffer, count: int) -> None:
-        """Send buffer[:count]."""
+        """Send buffer[:count]; once asked for each packet of 64 bytes, USB hands it on sooner."""
         self._output.write(buffer, count)
+        ipoll = self._ipoll
+        for _ in range(count >> 6):
+            for _ in ipoll(0):
+                pass
