@@ -90,7 +90,8 @@ def note_tick(board, record, received_us):
     whole_us = time.ticks_diff(time.ticks_us(), received_us)
     watched = len(watched_ticks) < len(whole_ticks_us)
     if watched:
-        watched_ticks.append([*spent_us, record[at.SOLVE_US]])
+        watched_ticks.append(list(spent_us))
+        watched_ticks[-1].append(record[at.SOLVE_US])
     else:
         whole_ticks_us.append(whole_us)
     for stage, (_, owner, method) in enumerate(_STAGES):
