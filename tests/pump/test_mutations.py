@@ -20,34 +20,21 @@ from .closed_loop import eventful, records, started
 
 # name: module, text, its altered text.
 MUTATIONS = {
-    "over-relaxation": ("core.kernels_twin", '"step") >> 1) + w', '"step") >> 2) + w'),
-    "relaxed x": (
-        "core.kernels_twin",
-        "relaxed[relaxed_at + i]) >> 1)",
-        "relaxed[relaxed_at + i]) >> 2)",
-    ),
-    "rounding of the output": (
-        "core.kernels_twin",
-        "half = 1 << (shift - 1)",
-        "half = 1 << (shift - 2)",
+    "over-relaxation": ("core.admm_twin", "tilde + (tilde >> 1)", "tilde + (tilde >> 2)"),
+    "rounding of the moves": (
+        "core.admm_twin",
+        'half + sum(a * b for a, b in zip(column, values)), "moves"',
+        'sum(a * b for a, b in zip(column, values)), "moves"',
     ),
     "rounding of a product": (
         "core.kernels_twin",
         "total = 1 << (shift - 1)",
         "total = 1 << (shift - 2)",
     ),
-    "pull of a row": ("core.kernels_twin", "2 * projected - argument", "3 * projected - argument"),
-    "soft step": (
-        "core.kernels_twin",
-        "(argument - projected) >> soft_shift",
-        "(argument - projected) >> (soft_shift + 1)",
-    ),
-    "warm start's rows": ("core.warm_start_twin", "if i < n - 1:", "if i < n - 2:"),
-    "first bound of change": (
-        "core.solver",
-        "move_before + self._change_max",
-        "move_before + self._change_max + 1",
-    ),
+    "pull of a row": ("core.admm_twin", "fits(z - w, ", "fits(z + w, "),
+    "soft step": ("core.admm_twin", "beyond >> soft if", "beyond >> (soft + 1) if"),
+    "demand's pull": ("core.warm_start_twin", "+ half, ", "+ 0, "),
+    "pull of the move before": ("core.solver", "+ self._before_half", "- self._before_half"),
     "gain of the next reading": (
         "core.estimator",
         "self._used = gain + 1",

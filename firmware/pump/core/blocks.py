@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The blocks of words through which the kernels are called, and the ADMM row.
+"""The blocks of words through which the kernels are called.
 
-A block is made once: places of the arrays, then sizes and shifts.  N is the
-horizon; rows come as N rate changes, N moves, N outputs.
+A block is made once: places of the arrays, then sizes and shifts.  N is the horizon.
 """
 
 from pump.compat import const
@@ -16,45 +15,44 @@ MULTIPLY_COLUMNS = const(4)
 MULTIPLY_SHIFT = const(5)  # 1..31
 MULTIPLY_WORDS = const(6)
 
-# Block of `solve`: the ADMM iteration of core/solver.py.
-SOLVE_FACTOR = const(0)  # blocks of 4 rows x 2N columns, column by column
-SOLVE_RESPONSE = const(1)  # blocks of 4 rows x (4b + 4) columns, column by column
-SOLVE_LINEAR = const(2)  # (N,) what the linear cost asks of the moves, half an LSB included
-SOLVE_ROWS = const(3)  # 3N records of ROW_WORDS words
-SOLVE_PULL = const(4)  # (2N + 1,) z - w: changes, one zero, then moves
-SOLVE_RHS = const(5)  # (2N,) right-hand side: for the moves, then the outputs' pull
-SOLVE_RELAXED = const(6)  # (N,) x of the iteration
-SOLVE_MOVES = const(7)  # (N,) x tilde
-SOLVE_CHANGES = const(8)  # (N,) rate changes of x tilde
-SOLVE_OUTPUTS = const(9)  # (N,) outputs of x tilde
-SOLVE_HORIZON = const(10)
-SOLVE_FACTOR_SHIFT = const(11)
-SOLVE_RESPONSE_SHIFT = const(12)
-SOLVE_SOFT_SHIFT = const(13)
-SOLVE_SIGMA_SHIFT = const(14)
-SOLVE_MOVE_MAX = const(15)
-SOLVE_PRIMAL_BITS = const(16)
-SOLVE_DUAL_BITS = const(17)
-SOLVE_ITERATIONS_LEFT = const(18)  # in: the cap; out: what is left of it, -1 when it was hit
-SOLVE_WORDS = const(19)
+# Block of `iterate`: the ADMM iteration of core/solver.py.  What a row carries from one
+# iteration to the next is (z >> 1) - w; rows come as change and move of every tick, then
+# the outputs.
+ITERATE_FACTOR = const(0)  # blocks of 4 rows x N columns, column by column
+ITERATE_PULLED = const(1)  # blocks of 4 rows x (N - 4b) columns from 4b on, column by column
+ITERATE_RESPONSE = const(2)  # blocks of 4 rows x (4b + 4) columns, column by column
+ITERATE_CARRIES = const(3)  # (3N,)
+ITERATE_CAPS = const(4)  # (3N,) how far beyond its bound a row's argument may lie
+ITERATE_GOALS = const(5)  # N pairs: an output's low bound, and what the demand adds to its pull
+ITERATE_PULL = const(6)  # (N + 1,) one to spare, then rows' pull on moves, then right-hand side
+ITERATE_OUTPUT_PULL = const(7)  # (N,)
+ITERATE_MOVES = const(8)  # (N,) x tilde
+ITERATE_OUTPUTS = const(9)  # (N,) outputs of x tilde
+ITERATE_HORIZON = const(10)
+ITERATE_CHANGE = const(11)  # most that moves may differ by
+ITERATE_ONE = const(12)  # the full rate
+ITERATE_WIDTH = const(13)  # of the band of the outputs
+ITERATE_MOVE_MAX = const(14)
+ITERATE_SOFT_SHIFT = const(15)
+ITERATE_PULL_SHIFT = const(16)
+ITERATE_FACTOR_SHIFT = const(17)
+ITERATE_RESPONSE_SHIFT = const(18)
+ITERATE_MOVE_BEFORE = const(19)
+ITERATE_BEFORE = const(20)  # what the move before adds to the first pull
+ITERATE_COUNT = const(21)  # iterations
+ITERATE_WORDS = const(22)
 
-# One ADMM row.
-ROW_Z = const(0)
-ROW_W = const(1)  # scaled dual y / rho
-ROW_LOW = const(2)
-ROW_HIGH = const(3)
-ROW_CAP = const(4)  # how far beyond its bound the row's argument may lie
-ROW_WORDS = const(5)
-
-# Block of `begin`: what the iterations of `solve` start from.
-BEGIN_ROWS = const(0)  # as in `solve`, like the next two
-BEGIN_PULL = const(1)
-BEGIN_RHS = const(2)
-BEGIN_DEMAND = const(3)  # (N,) Q(data_bits)
-BEGIN_HORIZON = const(4)
-BEGIN_BAND_LOW = const(5)  # of outputs minus demand
-BEGIN_BAND_HIGH = const(6)
-BEGIN_WORDS = const(7)
+# Block of `begin`: what the iterations start from.
+BEGIN_CARRIES = const(0)  # as in `iterate`, like the next three
+BEGIN_MOVES = const(1)
+BEGIN_OUTPUTS = const(2)
+BEGIN_GOALS = const(3)
+BEGIN_DEMAND = const(4)  # (N,) Q(data_bits)
+BEGIN_HORIZON = const(5)
+BEGIN_BAND_LOW = const(6)  # of outputs minus demand
+BEGIN_ASKED_GAIN = const(7)  # what a demand adds to its output's pull: * gain >> shift, rounded
+BEGIN_ASKED_SHIFT = const(8)
+BEGIN_WORDS = const(9)
 
 # Block of `refine`: conjugate gradients on the free moves, and the gradient after them.
 REFINE_RESPONSE = const(0)  # as in `solve`
@@ -85,10 +83,10 @@ REFINE_MASK = const(24)  # in, out: bitwise or of the residual's magnitudes
 REFINE_WORDS = const(25)
 
 # Block of `shift` and `read`: where a search of active sets starts.
-GUESS_SETS = const(0)  # (3N,) -1, 0, 1
+GUESS_SETS = const(0)  # (3N,) -1, 0, 1: changes, moves, outputs
 GUESS_MOVES = const(1)  # (N,) with FINE_BITS more than the data
-GUESS_ROWS = const(2)  # of `solve`
-GUESS_HORIZON = const(3)
+GUESS_HORIZON = const(2)
+GUESS_ITERATE = const(3)  # the block of `iterate`
 GUESS_WORDS = const(4)
 
 # Block of `tie` and `judge`: the guess of the active set, and what follows from it.

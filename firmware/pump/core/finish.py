@@ -84,7 +84,7 @@ def _search(refine_block, refine_words: ptr32, set_block, set_words: ptr32, limi
 class Finish:
     """The guess, the plan on it, and the blocks of its kernels; N moves."""
 
-    def __init__(self, words, response_at: int, inverse_at: int, demand, rows):
+    def __init__(self, words, response_at: int, inverse_at: int, demand, admm):
         n = words[layout.AT_HORIZON]
         self._n = n
         self._change = words[layout.AT_CHANGE_MAX]
@@ -111,7 +111,7 @@ class Finish:
         self._reciprocals = array("i", [0] + [(1 << _ONE_BITS) // i for i in range(1, n + 1)])
         self._refine_block = self._make_refine_block(words, response_at, inverse_at, demand)
         self._set_block = self._make_set_block(words, demand)
-        self._guess_block = block((place(self._sets), place(self._moves), place(rows), n))
+        self._guess_block = block((place(self._sets), place(self._moves), n, place(admm)))
 
     def _make_refine_block(self, words, response_at: int, inverse_at: int, demand):
         """Return the block of `refine`, in the order of core/blocks.py."""
@@ -165,9 +165,9 @@ class Finish:
         """Warm start: guess and plan of the last tick, one tick on."""
         shift(self._guess_block)
 
-    def read(self) -> None:
-        """Guess from the ADMM's rows."""
-        read(self._guess_block)
+    def read(self) -> int:
+        """Guess from the iteration; return the or of how far it would still change a carry."""
+        return read(self._guess_block)
 
     def run(self, move_before: int) -> bool:
         """Say whether a plan was found and proved optimal, from the guess as it stands."""

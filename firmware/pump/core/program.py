@@ -39,14 +39,14 @@ _RANGES = (
     (layout.AT_BAND_HIGH, 0, 1 << 20),
     (layout.AT_DEMAND_MAX, 1, 1 << 20),
     (layout.AT_CHANGE_MAX, 1, 1 << 15),
-    (layout.AT_LINEAR_SHIFT, 1, 31),
+    (layout.AT_ASKED_SHIFT, 1, 28),
     (layout.AT_FACTOR_SHIFT, 1, 24),
     (layout.AT_RESPONSE_SHIFT, 13, 24),
     (layout.AT_SOFT_SHIFT, 1, 8),
-    (layout.AT_SIGMA_SHIFT, 1, 30),
+    (layout.AT_PULL_SHIFT, 1, 24),
     (layout.AT_MOVE_MAX, 1, 1 << 20),
-    (layout.AT_PRIMAL_BITS, 0, 15),
-    (layout.AT_DUAL_BITS, 0, 15),
+    (layout.AT_SETTLED_BITS, 0, 15),
+    (layout.AT_ASKED_GAIN, 1, (1 << 30) - 1),
     (layout.AT_ITERATIONS_MAX, 1, limits.ITERATIONS_MAX),
     (layout.AT_STEPS_FULL, 1, (1 << 15) - 1),
     (layout.AT_STEPS_TICK_MAX, 0, (1 << 15) - 1),
@@ -91,6 +91,8 @@ _RANGES = (
     (layout.AT_ON_BOARD_MAX, 0, (1 << 28) - 1),
     (layout.AT_ON_BOARD_KEEP, 0, 1 << 14),
     (layout.AT_CEILING, 1, (1 << 28) - 1),
+    (layout.AT_BEFORE_GAIN, 1, (1 << 16) - 1),
+    (layout.AT_BEFORE_SHIFT, 1, 15),
 )
 
 

@@ -1,94 +1,107 @@
 # SPDX-License-Identifier: MIT
-"""What a solve starts from, in machine code for the Cortex-M0+ of the RP2040.
+"""What iterations and guesses start from, in machine code for the Cortex-M0+ of the RP2040.
 
 It means the words of core/warm_start_twin.py, and tests run this very code against it.
-At N = 20: `begin` about 1,100 cycles, `shift` 580, `read` 930; viper needed twenty
-times as many.  ldm and stm are beyond MicroPython's assembler, so they stand as opcodes.
+At N = 20: `begin` about 600 cycles, `shift` 580, `read` 2,400; viper needed twenty times
+as many.  High registers, ldm, stm and the stack pointer are beyond MicroPython's
+assembler, so those instructions stand as opcodes.
 """
 
 import micropython
 
 from pump.compat import const
 
-# Words of the blocks and of a row: the same numbers as in core/blocks.py, which the
-# assembler cannot import; a test holds the two equal.
-_BEGIN_ROWS = const(0)
-_BEGIN_PULL = const(1)
-_BEGIN_RHS = const(2)
-_BEGIN_DEMAND = const(3)
-_BEGIN_HORIZON = const(4)
-_BEGIN_BAND_LOW = const(5)
-_BEGIN_BAND_HIGH = const(6)
+# Words of the blocks: the same numbers as in core/blocks.py, which the assembler cannot
+# import; a test holds the two equal.
+_BEGIN_CARRIES = const(0)
+_BEGIN_MOVES = const(1)
+_BEGIN_OUTPUTS = const(2)
+_BEGIN_GOALS = const(3)
+_BEGIN_DEMAND = const(4)
+_BEGIN_HORIZON = const(5)
+_BEGIN_BAND_LOW = const(6)
+_BEGIN_ASKED_GAIN = const(7)
+_BEGIN_ASKED_SHIFT = const(8)
 
 _GUESS_SETS = const(0)
 _GUESS_MOVES = const(1)
-_GUESS_ROWS = const(2)
-_GUESS_HORIZON = const(3)
+_GUESS_HORIZON = const(2)
+_GUESS_ITERATE = const(3)
+
+_ITERATE_CARRIES = const(3)
+_ITERATE_GOALS = const(5)
+_ITERATE_MOVES = const(8)
+_ITERATE_OUTPUTS = const(9)
+_ITERATE_HORIZON = const(10)
+_ITERATE_CHANGE = const(11)
+_ITERATE_ONE = const(12)
+_ITERATE_WIDTH = const(13)
+_ITERATE_SOFT_SHIFT = const(15)
+_ITERATE_MOVE_BEFORE = const(19)
 
 _FINE_BITS = const(6)
-_ROW_BYTES = const(20)
+
+# Words of `read`'s stack frame.
+_CHANGE = const(0)
+_ONE = const(1)  # then the width of the band
+_ROWS = const(2)  # bytes of N words
+_TO_PLAN = const(3)  # bytes from a move that was passed to its place in the plan
+_ADMM = const(4)  # the block of the iteration
+_FRAME_WORDS = const(5)
 
 
 # Registers of `begin`:
-#   GROUP   r0 next row  r1 next pull  r3 z, then pull  r4 w  r5 last row of the group
-#           r6 bytes from a group's first row to its last  r12 block  r14 way back
-#   BOUND   r0 next row's bounds  r2 next demand  r3 low  r4 high  r5, r6 band
-#           r7 end of the demand
+#   CLEAR   r0 next word  r1 words left  r2 zero
+#   GOAL    r0 next goal  r1 next demand  r2 its end  r3 demand  r4 what it asks
+#           r5 low edge of the band  r6 gain  r7 shift  r12 half  r14 way back
 @micropython.asm_thumb
 def begin(r0) -> int:
-    """Shift the rows, set the outputs' bounds and every row's first pull; return 0."""
-    mov(r12, r0)
-    ldr(r1, [r0, 4 * _BEGIN_PULL])
-    ldr(r6, [r0, 4 * _BEGIN_HORIZON])
-    mov(r5, _ROW_BYTES)
-    mul(r6, r5)
-    sub(r6, _ROW_BYTES)
-    ldr(r0, [r0, 4 * _BEGIN_ROWS])
-    bl(GROUP)
-    # Behind the changes' pull lies a zero.
-    add(r1, 4)
-    bl(GROUP)
-    mov(r4, r12)
-    ldr(r1, [r4, 4 * _BEGIN_RHS])
-    ldr(r7, [r4, 4 * _BEGIN_HORIZON])
-    lsl(r7, r7, 2)
-    add(r1, r1, r7)
-    bl(GROUP)
+    """Forget the iteration before, and set what this tick's demand asks of it; return 0."""
+    mov(r7, r0)
+    mov(r2, 0)
+    ldr(r3, [r7, 4 * _BEGIN_HORIZON])
+    ldr(r0, [r7, 4 * _BEGIN_CARRIES])
+    add(r1, r3, r3)
+    add(r1, r1, r3)
+    bl(CLEAR)
+    ldr(r0, [r7, 4 * _BEGIN_MOVES])
+    mov(r1, r3)
+    bl(CLEAR)
+    ldr(r0, [r7, 4 * _BEGIN_OUTPUTS])
+    mov(r1, r3)
+    bl(CLEAR)
 
-    # Back to the first output's bounds, two words into its row.
-    sub(r0, r0, r6)
-    sub(r0, 12)
-    mov(r4, r12)
-    ldr(r2, [r4, 4 * _BEGIN_DEMAND])
-    ldr(r5, [r4, 4 * _BEGIN_BAND_LOW])
-    ldr(r6, [r4, 4 * _BEGIN_BAND_HIGH])
-    add(r7, r7, r2)
-    label(BOUND)
-    data(2, 0xCA08)  # ldm r2!, {r3}
-    add(r4, r3, r6)
+    ldr(r0, [r7, 4 * _BEGIN_GOALS])
+    ldr(r1, [r7, 4 * _BEGIN_DEMAND])
+    lsl(r2, r3, 2)
+    add(r2, r2, r1)
+    ldr(r5, [r7, 4 * _BEGIN_BAND_LOW])
+    ldr(r6, [r7, 4 * _BEGIN_ASKED_GAIN])
+    ldr(r7, [r7, 4 * _BEGIN_ASKED_SHIFT])
+    mov(r3, 1)
+    sub(r4, r7, 1)
+    lsl(r3, r4)
+    mov(r12, r3)
+    label(GOAL)
+    data(2, 0xC908)  # ldm r1!, {r3}
+    mov(r4, r3)
+    mul(r4, r6)
+    data(2, 0x4464)  # add r4, r12
+    asr(r4, r7)
     add(r3, r3, r5)
     data(2, 0xC018)  # stm r0!, {r3, r4}
-    add(r0, 12)
-    cmp(r2, r7)
-    bne(BOUND)
+    cmp(r1, r2)
+    bne(GOAL)
     b(DONE)
 
-    # Each row takes z and w of the next, the last one keeps its own; pull = z - w.
-    label(GROUP)
-    add(r5, r0, r6)
-    label(ROW)
-    ldr(r3, [r0, 20])
-    ldr(r4, [r0, 24])
-    data(2, 0xC018)  # stm r0!, {r3, r4}
-    add(r0, 12)
-    sub(r3, r3, r4)
-    data(2, 0xC108)  # stm r1!, {r3}
-    cmp(r0, r5)
-    bne(ROW)
-    data(2, 0xC818)  # ldm r0!, {r3, r4}
-    add(r0, 12)
-    sub(r3, r3, r4)
-    data(2, 0xC108)  # stm r1!, {r3}
+    # N words are a multiple of four.
+    label(CLEAR)
+    data(2, 0xC004)  # stm r0!, {r2}
+    data(2, 0xC004)
+    data(2, 0xC004)
+    data(2, 0xC004)
+    sub(r1, r1, 4)
+    bne(CLEAR)
     mov(pc, r14)
 
     label(DONE)
@@ -128,44 +141,143 @@ def shift(r0) -> int:
 
 
 # Registers of `read`:
-#   r0 next row  r1 next of the guess or the plan  r2 its end  r3, r4 dual, sign or move
-#   r6 N, then bytes of N words  r7 block
+#   r0 next carry  r1 next move or output  r2 next of the guess  r8 end of r1
+#   r9 changes of carries  r10 soft shift, 0 for none  r11 the move  r12 last move, or next goal
+#   ROW: in r5 tilde, r6 carry, r3 low, r7 high; out r3 side, r5 z; r4 and r7 spare
 @micropython.asm_thumb
 def read(r0) -> int:
-    """Take the guess from the signs of the rows' duals, the plan from their moves; return 0."""
-    mov(r7, r0)
-    ldr(r6, [r7, 4 * _GUESS_HORIZON])
-    ldr(r0, [r7, 4 * _GUESS_ROWS])
-    ldr(r1, [r7, 4 * _GUESS_SETS])
-    mov(r2, 12)
-    mul(r2, r6)
-    add(r2, r2, r1)
+    """Take the guess from the iteration; return the or of how far each carry would change."""
+    mov(r4, r8)
+    mov(r5, r9)
+    mov(r6, r10)
+    mov(r7, r11)
+    push({r4, r5, r6, r7})
+    data(2, 0xB080 | _FRAME_WORDS)  # sub sp
+    ldr(r7, [r0, 4 * _GUESS_ITERATE])
+    ldr(r2, [r0, 4 * _GUESS_SETS])
+    ldr(r3, [r0, 4 * _GUESS_MOVES])
+    ldr(r1, [r7, 4 * _ITERATE_MOVES])
+    sub(r3, r3, r1)
+    sub(r3, 4)
+    data(2, 0x9300 | _TO_PLAN)  # str r3, [sp, TO_PLAN]
+    ldr(r4, [r7, 4 * _ITERATE_HORIZON])
+    lsl(r4, r4, 2)
+    data(2, 0x9400 | _ROWS)
+    add(r4, r4, r1)
+    mov(r8, r4)
+    ldr(r4, [r7, 4 * _ITERATE_CHANGE])
+    data(2, 0x9400 | _CHANGE)
+    ldr(r4, [r7, 4 * _ITERATE_ONE])
+    data(2, 0x9400 | _ONE)
+    ldr(r4, [r7, 4 * _ITERATE_MOVE_BEFORE])
+    mov(r12, r4)
+    ldr(r0, [r7, 4 * _ITERATE_CARRIES])
+    data(2, 0x9700 | _ADMM)
+    mov(r4, 0)
+    mov(r9, r4)
+    mov(r10, r4)
 
-    # Minus one below zero, one above.
-    label(DUAL)
-    ldr(r3, [r0, 4])
-    neg(r4, r3)
-    asr(r3, r3, 31)
-    lsr(r4, r4, 31)
-    orr(r3, r4)
-    data(2, 0xC108)  # stm r1!, {r3}
-    add(r0, _ROW_BYTES)
-    cmp(r1, r2)
-    bne(DUAL)
-
-    # The rows of the moves come after N others.
-    ldr(r0, [r7, 4 * _GUESS_ROWS])
-    mov(r3, _ROW_BYTES)
-    mul(r3, r6)
-    add(r0, r0, r3)
-    ldr(r1, [r7, 4 * _GUESS_MOVES])
-    lsl(r6, r6, 2)
-    add(r2, r1, r6)
     label(MOVE)
-    ldr(r3, [r0, 0])
-    lsl(r3, r3, _FINE_BITS)
-    data(2, 0xC108)  # stm r1!, {r3}
-    add(r0, _ROW_BYTES)
-    cmp(r1, r2)
+    data(2, 0xC920, 0xC840)  # ldm r1!, {r5}; ldm r0!, {r6}
+    mov(r11, r5)
+    mov(r3, r12)
+    mov(r12, r5)
+    sub(r5, r5, r3)
+    data(2, 0x9F00 | _CHANGE)
+    neg(r3, r7)
+    bl(ROW)
+    str(r3, [r2, 0])
+    data(2, 0xC840)  # ldm r0!, {r6}
+    mov(r5, r11)
+    data(2, 0x9F00 | _ONE)
+    mov(r3, 0)
+    bl(ROW)
+    data(2, 0x9C00 | _ROWS)
+    data(2, 0x5113)  # str r3, [r2, r4]
+    lsl(r5, r5, _FINE_BITS)
+    data(2, 0x9C00 | _TO_PLAN)
+    data(2, 0x510D)  # str r5, [r1, r4]
+    add(r2, 4)
+    data(2, 0x4541)  # cmp r1, r8
     bne(MOVE)
-    mov(r0, 0)
+    b(OUTPUTS)
+
+    # The row's argument, the side it is on, and what it would carry: (z >> 1) - w.
+    label(ROW)
+    asr(r4, r5, 1)
+    add(r5, r5, r4)
+    sub(r5, r5, r6)
+    cmp(r5, r3)
+    blt(BELOW)
+    cmp(r5, r7)
+    bgt(ABOVE)
+    mov(r3, 0)
+    asr(r7, r5, 1)
+    b(CHANGED)
+    label(BELOW)
+    sub(r7, r5, r3)
+    mov(r5, r3)
+    mov(r3, 0)
+    sub(r3, r3, 1)
+    b(BEYOND)
+    label(ABOVE)
+    sub(r3, r5, r7)
+    mov(r5, r7)
+    mov(r7, r3)
+    mov(r3, 1)
+    label(BEYOND)
+    mov(r4, r10)
+    cmp(r4, 0)
+    beq(HARD)
+    push({r7})
+    asr(r7, r4)
+    add(r5, r5, r7)
+    mov(r4, r7)
+    pop({r7})
+    sub(r7, r7, r4)
+    label(HARD)
+    asr(r4, r5, 1)
+    sub(r7, r4, r7)
+    label(CHANGED)
+    sub(r7, r7, r6)
+    asr(r4, r7, 31)
+    eor(r7, r4)
+    mov(r4, r9)
+    orr(r4, r7)
+    mov(r9, r4)
+    mov(pc, r14)
+
+    # Outputs come behind the moves' part of the guess.
+    label(OUTPUTS)
+    data(2, 0x9C00 | _ROWS)
+    add(r2, r2, r4)
+    data(2, 0x9F00 | _ADMM)
+    ldr(r1, [r7, 4 * _ITERATE_OUTPUTS])
+    add(r4, r4, r1)
+    mov(r8, r4)
+    ldr(r4, [r7, 4 * _ITERATE_SOFT_SHIFT])
+    mov(r10, r4)
+    ldr(r4, [r7, 4 * _ITERATE_WIDTH])
+    data(2, 0x9400 | _ONE)
+    ldr(r4, [r7, 4 * _ITERATE_GOALS])
+    mov(r12, r4)
+    label(OUTPUT)
+    data(2, 0xC920, 0xC840)  # ldm r1!, {r5}; ldm r0!, {r6}
+    mov(r4, r12)
+    ldr(r3, [r4, 0])
+    add(r4, 8)
+    mov(r12, r4)
+    data(2, 0x9F00 | _ONE)
+    add(r7, r7, r3)
+    bl(ROW)
+    data(2, 0xC208)  # stm r2!, {r3}
+    data(2, 0x4541)  # cmp r1, r8
+    bne(OUTPUT)
+
+    mov(r0, r9)
+    data(2, 0xB000 | _FRAME_WORDS)  # add sp
+    pop({r4, r5, r6, r7})
+    mov(r8, r4)
+    mov(r9, r5)
+    mov(r10, r6)
+    mov(r11, r7)

@@ -1,38 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""What a solve starts from, in exact Python: what warm_start_thumb.py is held to.
+"""What iterations and guesses start from, in exact Python: what warm_start_thumb.py is held to.
 
-The ADMM's rows and the guess of the active set go one tick on, or the guess is read
-from the rows.  Runs on CPython only; int32 words in and out, `OverflowError` where
-a word would not fit.
+The iterations begin with nothing, and the guess of the active set goes one tick on or is
+read from where they ended.  Runs on CPython only; int32 words in and out,
+`OverflowError` where a word would not fit.
 """
 
 from pump.core import blocks as k
-
-_INT32 = 1 << 31
+from pump.core.admm_twin import argument
+from pump.core.kernels_twin import fits
 
 
 def begin(words: list) -> int:
-    """Shift the rows, set the outputs' bounds and every row's first pull; return 0.
-
-    Every group of N rows moves one tick on, its last row is kept.
-    """
-    rows, at = words[k.BEGIN_ROWS]
-    pull, pull_at = words[k.BEGIN_PULL]
-    rhs, rhs_at = words[k.BEGIN_RHS]
-    demand, demand_at = words[k.BEGIN_DEMAND]
+    """Forget the iteration before, and set what this tick's demand asks of it; return 0."""
     n = words[k.BEGIN_HORIZON]
-    places = [(pull, pull_at), (pull, pull_at + n + 1), (rhs, rhs_at + n)]
-    for target, target_at in places:
-        for i in range(n):
-            if i < n - 1:
-                rows[at : at + 2] = rows[at + k.ROW_WORDS : at + k.ROW_WORDS + 2]
-            target[target_at + i] = _fits(rows[at] - rows[at + k.ROW_W])
-            at += k.ROW_WORDS
-    at -= n * k.ROW_WORDS
+    goals, at = words[k.BEGIN_GOALS]
+    demand, demand_at = words[k.BEGIN_DEMAND]
+    for entry, count in ((k.BEGIN_CARRIES, 3 * n), (k.BEGIN_MOVES, n), (k.BEGIN_OUTPUTS, n)):
+        values, values_at = words[entry]
+        for i in range(values_at, values_at + count):
+            values[i] = 0
+    half = 1 << (words[k.BEGIN_ASKED_SHIFT] - 1)
     for i in range(n):
-        rows[at + k.ROW_LOW] = _fits(demand[demand_at + i] + words[k.BEGIN_BAND_LOW])
-        rows[at + k.ROW_HIGH] = _fits(demand[demand_at + i] + words[k.BEGIN_BAND_HIGH])
-        at += k.ROW_WORDS
+        value = demand[demand_at + i]
+        goals[at + 2 * i] = fits(value + words[k.BEGIN_BAND_LOW], "low bound")
+        asked = fits(value * words[k.BEGIN_ASKED_GAIN] + half, "asked")
+        goals[at + 2 * i + 1] = asked >> words[k.BEGIN_ASKED_SHIFT]
     return 0
 
 
@@ -48,22 +41,45 @@ def shift(words: list) -> int:
 
 
 def read(words: list) -> int:
-    """Take the guess from the signs of the rows' duals, the plan from their moves; return 0."""
-    sets, sets_at = words[k.GUESS_SETS]
-    moves, moves_at = words[k.GUESS_MOVES]
-    rows, at = words[k.GUESS_ROWS]
-    n = words[k.GUESS_HORIZON]
-    for i in range(3 * n):
-        dual = rows[at + k.ROW_W]
-        sets[sets_at + i] = (dual > 0) - (dual < 0)
-        if n <= i < 2 * n:
-            moves[moves_at + i - n] = _fits(rows[at] << k.FINE_BITS)
-        at += k.ROW_WORDS
-    return 0
+    """Take the guess from where the next projection would put each row, the plan from the moves.
+
+    Return the bitwise or of how far each row's carry would change, caps left aside: below
+    2**b exactly when every one is (one's complement for the negative ones).
+    """
+    sets, at = words[k.GUESS_SETS]
+    plan, plan_at = words[k.GUESS_MOVES]
+    admm = words[k.GUESS_ITERATE][0]
+    n, change = admm[k.ITERATE_HORIZON], admm[k.ITERATE_CHANGE]
+    carries, carries_at = admm[k.ITERATE_CARRIES]
+    moves, moves_at = admm[k.ITERATE_MOVES]
+    outputs, outputs_at = admm[k.ITERATE_OUTPUTS]
+    goals, goals_at = admm[k.ITERATE_GOALS]
+    last, changed = admm[k.ITERATE_MOVE_BEFORE], 0
+    for i in range(n):
+        move, carry = moves[moves_at + i], carries_at + 2 * i
+        side, _, step = _row(move - last, carries[carry], -change, change, 0)
+        sets[at + i] = side
+        changed |= step
+        side, z, step = _row(move, carries[carry + 1], 0, admm[k.ITERATE_ONE], 0)
+        sets[at + n + i] = side
+        changed |= step
+        plan[plan_at + i] = fits(z << k.FINE_BITS, "plan")
+        last = move
+    for i in range(n):
+        low = goals[goals_at + 2 * i]
+        high = fits(low + admm[k.ITERATE_WIDTH], "high bound")
+        carry, soft = carries[carries_at + 2 * n + i], admm[k.ITERATE_SOFT_SHIFT]
+        sets[at + 2 * n + i], _, step = _row(outputs[outputs_at + i], carry, low, high, soft)
+        changed |= step
+    return changed
 
 
-def _fits(value: int) -> int:
-    """Return `value`; raise OverflowError where int32 could not hold it."""
-    if value < -_INT32 or value >= _INT32:
-        raise OverflowError("warm start: %d does not fit int32" % value)
-    return value
+def _row(tilde: int, carry: int, low: int, high: int, soft: int) -> tuple:
+    """Return the row's side, its z, and the magnitude of the change of what it carries."""
+    value = argument(tilde, carry)
+    side = (value > high) - (value < low)
+    z = min(max(value, low), high)
+    if side and soft:
+        z += fits(value - z, "beyond") >> soft
+    step = fits((z >> 1) - fits(value - z, "w") - carry, "change of a carry")
+    return side, z, step ^ (step >> 31)

@@ -10,7 +10,7 @@ units of the full rate (STEPS_FULL microsteps a tick).
 from pump.compat import const
 
 MAGIC = const(0x0652534D)  # "MSR", layout family 6; below 2**30
-LAYOUT_VERSION = const(3)
+LAYOUT_VERSION = const(4)
 
 # Scalars, one word each.
 AT_MAGIC = const(0)
@@ -42,14 +42,14 @@ AT_BAND_LOW = const(25)  # soft lower bound minus target
 AT_BAND_HIGH = const(26)  # soft upper bound minus target
 AT_DEMAND_MAX = const(27)  # clip of target minus free response
 AT_CHANGE_MAX = const(28)  # of the move in one tick, Q(data_bits)
-AT_LINEAR_SHIFT = const(29)
+AT_ASKED_SHIFT = const(29)
 AT_FACTOR_SHIFT = const(30)
 AT_RESPONSE_SHIFT = const(31)
 AT_SOFT_SHIFT = const(32)
-AT_SIGMA_SHIFT = const(33)
+AT_PULL_SHIFT = const(33)
 AT_MOVE_MAX = const(34)  # clamp of the unprojected moves, Q(data_bits)
-AT_PRIMAL_BITS = const(35)  # residual below 2**bits
-AT_DUAL_BITS = const(36)
+AT_SETTLED_BITS = const(35)  # an iteration that changes no carry by 2**bits is the last
+AT_ASKED_GAIN = const(36)  # what a demand adds to its output's pull: * gain >> asked_shift
 AT_ITERATIONS_MAX = const(37)
 AT_STEPS_FULL = const(38)  # microsteps a tick at move 1
 AT_STEPS_TICK_MAX = const(39)
@@ -96,27 +96,25 @@ AT_BATTERY_RAW_LOW = const(77)
 AT_ON_BOARD_MAX = const(78)  # microsteps given and not yet cleared
 AT_ON_BOARD_KEEP = const(79)  # what is left of them after a tick, Q14
 AT_CEILING = const(80)  # estimated level at which nothing is given, Q(estimate_bits)
-SCALAR_WORDS = const(81)
+AT_BEFORE_GAIN = const(81)  # the same of the move before, for the first move
+AT_BEFORE_SHIFT = const(82)
+SCALAR_WORDS = const(83)
 FOR_EVER = const(1 << 28)  # ticks: 85 years of the shortest; as a level, above every state
 
 # Tables follow in this order; the host and the pump compute their places the same way.
 #   model     states x (states + 1)   predicts the state from state and move
 #   gains     gain_count x states     estimator gain of the first, second, … used reading
 #   free      horizon x states        output of the next ticks with the pump at rest
-#   linear    horizon x (horizon + 2) what demand, last move and half an LSB ask of the moves
-#   factor    blocks of 4 rows, 2 * horizon columns   the KKT solve, folded with A'rho
+#   pulled    blocks of 4 rows, upper triangular      what outputs' pulls ask of the moves
+#   factor    blocks of 4 rows, horizon columns       the KKT solve
 #   response  blocks of 4 rows, lower triangular      output answer to the moves
-#   caps      3 * horizon             how far beyond its bound an ADMM row may pull
+#   caps      3 * horizon             how far beyond its bound an ADMM row may pull:
+#                                     change and move of every tick, then outputs
 #   inverse   blocks of 4 rows, horizon columns       of half the Hessian, in any scale
 
 
-def factor_words(horizon: int) -> int:
-    """Return the words of the factor table."""
-    return 2 * horizon * horizon
-
-
-def response_words(horizon: int) -> int:
-    """Return the words of the response table: block b holds 4 rows of 4 b + 4 columns."""
+def triangle_words(horizon: int) -> int:
+    """Return the words of a triangular table: its blocks hold 4 rows of 4, 8, … N columns."""
     blocks = horizon // 4
     return 8 * blocks * (blocks + 1)
 
@@ -126,10 +124,10 @@ def table_offsets(horizon: int, states: int, gain_count: int) -> tuple:
     model = SCALAR_WORDS
     gains = model + states * (states + 1)
     free = gains + gain_count * states
-    linear = free + horizon * states
-    factor = linear + horizon * (horizon + 2)
-    response = factor + factor_words(horizon)
-    caps = response + response_words(horizon)
+    pulled = free + horizon * states
+    factor = pulled + triangle_words(horizon)
+    response = factor + horizon * horizon
+    caps = response + triangle_words(horizon)
     inverse = caps + 3 * horizon
     end = inverse + horizon * horizon
-    return (model, gains, free, linear, factor, response, caps, inverse, end)
+    return (model, gains, free, pulled, factor, response, caps, inverse, end)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,33 +23,32 @@ from mesor.program.exact_plan import ExactPlan
 from mesor.program.problem import Problem
 from mesor.program.proof import prove
 from mesor.program.sampling import Samples, sample_demands
-from mesor.program.tuning import iterations_alone, warm_run
 from pump.spec import program as layout
 
 SOFT_SHIFT = 2
-SIGMA_SHIFT = 10
-RHO_CHOICES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-UNSOLVED_SHARE_MAX = 0.15  # of the sampled cold starts, for a rho to be eligible
+RHO_CHOICES = (1.0, 2.0, 3.0, 6.0, 10.0)
 MOVE_MAX = 1.75
-PRIMAL_BITS = 3  # residual below 2**3 of 2**14: 5e-4 of the full rate
-DUAL_BITS = 2
+SETTLED_BITS = 2  # no row's carry changes by 2**2 of 2**14: 2.5e-4 of the full rate
 ITERATIONS_MAX = 200
 CAP_MARGIN = 1.25
+CAP_MAX = 16.0  # full rates, half targets: more room costs bits of the factor
 WEIGHT_SHIFT_MAX = 4
 BURST_CHOICES = (5, 8, 12, 20)
 GUESSES_CHOICES = (6, 16)
-ITERATIONS_A_GUESS = 5.5  # what a guess of the active set costs on the pump, in iterations
-_RESPONSE_SIGNALS = (
-    "solver.outputs_sum",
-    "solver.outputs",
-    "finish.moves_sum",
-    "finish.errors_sum",
+ITERATIONS_A_GUESS = 7.0  # what a guess of the active set costs on the pump, in iterations
+# Signals that a table's format decides, and its shifts, the finest first.
+_SEARCHED = (
+    (("solver.pulled_sum",), "pull_shift", range(17, 5, -1)),
+    (("solver.moves",), "factor_shift", range(17, 7, -1)),
+    (
+        ("solver.outputs_sum", "solver.outputs", "finish.moves_sum", "finish.errors_sum"),
+        "response_shift",
+        range(17, 12, -1),
+    ),
 )
 _FREE_CAP = 1 << 24  # no cap, while the caps are being measured
 _TUNING_SAMPLES = 600
 _TRIAL_SAMPLES = 100  # when only the formats matter
-_TUNING_LOOPS = 20
-_TUNING_TICKS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +90,20 @@ def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> 
 def _choose_rho(
     problem: Problem, controller: Design, tuning: Samples, weight_shift: int
 ) -> tuple[Splitting, fixed.Formats]:
-    """Return the rho with the fewest warm iterations among those that solve cold starts.
+    """Return the rho that answers cold starts soonest.
 
-    A small rho is quick near the target and slow far from it, a large one the
-    reverse; where no rho solves enough cold starts the best of them is taken.
+    A small rho is quick near the target and slow far from it, a large one the reverse.
     """
     ranked, failures = [], []
     for rho in RHO_CHOICES:
-        splitting = split(controller, rho, SOFT_SHIFT, SIGMA_SHIFT)
+        splitting = split(controller, rho, SOFT_SHIFT)
         try:
             formats = _fit(problem, controller, splitting, tuning, weight_shift)
         except ProgramError as failure:
             failures.append(failure)
             continue
         words = fixed.assemble(problem, controller, splitting, formats)
-        solver = ExactSolver(words)
-        cold = solver.solve(tuning.demand, tuning.move_before, solver.cold(len(tuning.demand)))
-        unsolved = float((~cold.solved).mean())
-        alone = iterations_alone(words, _TUNING_LOOPS)
-        warm = warm_run(problem, controller, alone, _TUNING_LOOPS, _TUNING_TICKS, seed=1)
-        rank = (max(unsolved, UNSOLVED_SHARE_MAX), float(warm.iterations.mean()))
-        ranked.append((rank, splitting, formats))
+        ranked.append((_cost(words, tuning), splitting, formats))
     if not ranked:
         raise failures[0]
     _, splitting, formats = min(ranked, key=lambda entry: entry[0])
@@ -124,7 +117,7 @@ def _weight_shift(problem: Problem) -> int:
     """
     for weight_shift in range(WEIGHT_SHIFT_MAX, -1, -1):
         controller = design(problem, weight_shift)
-        splitting = split(controller, RHO_CHOICES[2], SOFT_SHIFT, SIGMA_SHIFT)
+        splitting = split(controller, RHO_CHOICES[2], SOFT_SHIFT)
         tuning = sample_demands(problem, controller, _TRIAL_SAMPLES, 1)
         try:
             _fit(problem, controller, splitting, tuning, weight_shift)
@@ -145,11 +138,17 @@ def _choose_search(words: Integers, tuning: Samples) -> tuple[int, int]:
     ranked = []
     for choice in itertools.product(BURST_CHOICES, GUESSES_CHOICES):
         words[[layout.AT_BURST, layout.AT_GUESSES_MAX]] = choice
-        plan = ExactPlan(words)
-        outcome = plan.solve(plan.fresh(len(tuning.demand)), tuning.demand, tuning.move_before)
-        cost = outcome.iterations + ITERATIONS_A_GUESS * outcome.guesses
-        ranked.append((int((~outcome.solved).sum()), float(cost.mean()), choice))
-    return min(ranked)[-1]
+        ranked.append((_cost(words, tuning), choice))
+    _, choice = min(ranked)
+    return choice
+
+
+def _cost(words: Integers, tuning: Samples) -> tuple[int, float]:
+    """Return how many cold starts stay unsolved, and the mean work of one, in iterations."""
+    plan = ExactPlan(words)
+    outcome = plan.solve(plan.fresh(len(tuning.demand)), tuning.demand, tuning.move_before)
+    work = outcome.iterations + ITERATIONS_A_GUESS * outcome.guesses
+    return int((~outcome.solved).sum()), float(work.mean())
 
 
 def _fit(
@@ -163,30 +162,25 @@ def _fit(
     horizon = len(controller.response)
     formats = fixed.Formats(
         factor_shift=13,
+        pull_shift=10,
         response_shift=13,
         move_max=MOVE_MAX,
         caps=np.full(3 * horizon, _FREE_CAP, dtype=np.int64),
-        primal_bits=PRIMAL_BITS,
-        dual_bits=DUAL_BITS,
+        settled_bits=SETTLED_BITS,
         iterations_max=ITERATIONS_MAX,
         weight_shift=weight_shift,
     )
     words = fixed.assemble(problem, controller, splitting, formats)
     formats = replace(formats, caps=_measured_caps(words, tuning))
-    for factor_shift in range(17, 7, -1):
-        words = fixed.assemble(
-            problem, controller, splitting, formats.with_shifts(factor_shift, 13)
-        )
-        if _holds(words, ("solver.moves",)):
-            break
-    for response_shift in range(17, 12, -1):
-        words = fixed.assemble(
-            problem, controller, splitting, formats.with_shifts(factor_shift, response_shift)
-        )
-        if _holds(words, _RESPONSE_SIGNALS):
-            break
+    for signals, name, shifts in _SEARCHED:
+        for shift in shifts:
+            change: dict[str, Any] = {name: shift}
+            formats = replace(formats, **change)
+            words = fixed.assemble(problem, controller, splitting, formats)
+            if _holds(words, signals):
+                break
     require_proof(words)
-    return formats.with_shifts(factor_shift, response_shift)
+    return formats
 
 
 def _measured_caps(words: Integers, tuning: Samples) -> Integers:
@@ -196,13 +190,14 @@ def _measured_caps(words: Integers, tuning: Samples) -> Integers:
     ever held by it in states farther out than any that was sampled.
     """
     solver = ExactSolver(words)
-    outcome = solver.solve(tuning.demand, tuning.move_before, solver.cold(len(tuning.demand)))
-    reach = np.abs(outcome.warm.w).max(axis=0) * CAP_MARGIN + solver.one / 16
+    _, rows = solver.solve(tuning.demand, tuning.move_before)
+    reach = np.abs(rows.w).max(axis=0) * CAP_MARGIN + solver.one / 16
     n = solver.horizon
     reach[2 * n :] /= 1.0 - 2.0 ** -int(words[layout.AT_SOFT_SHIFT])
     groups = reach.reshape(3, n)
     falling = np.maximum.accumulate(groups[:, ::-1], axis=1)[:, ::-1]
-    caps: Integers = np.ceil(falling).astype(np.int64).ravel()
+    capped = np.minimum(falling, CAP_MAX * solver.one)
+    caps: Integers = np.ceil(capped).astype(np.int64).ravel()
     return caps
 
 

@@ -43,14 +43,15 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """ADMM in the moves alone, folded for one rho."""
+    """ADMM in the moves alone, for one rho of rates and changes and one of outputs."""
 
     rho: float  # of rate and rate-change rows
     rho_soft: float  # of output rows; follows from soft_shift
     soft_shift: int
-    sigma_shift: int
-    factor: Matrix  # (N, 2N) [rho M, rho_soft M response']
-    linear: Matrix  # (N, N + 1) unconstrained answer to demand and last move
+    factor: Matrix  # (N, N) rho M, M the inverse of the reduced KKT matrix
+    pulled: Matrix  # (N, N) upper triangular: rho_soft / rho response'
+    asked: float  # what a demand adds to its output's pull
+    before: float  # what the move before adds to the first move's pull
 
 
 def conc_unit_ug_l(problem: Problem) -> int:
@@ -153,9 +154,10 @@ def _kalman_gains(problem: Problem, transition: Matrix) -> Matrix:
     return gains
 
 
-def split(controller: Design, rho: float, soft_shift: int, sigma_shift: int) -> Splitting:
-    """Fold OSQP's linear system for fixed rho and sigma into two dense products.
+def split(controller: Design, rho: float, soft_shift: int) -> Splitting:
+    """Return the matrices of OSQP's linear system for fixed rho, and no sigma.
 
+    Sigma is only needed where rows do not determine x; here the moves are rows themselves.
     A soft row's proximal step moves 2**-soft_shift of the way back towards its
     bound, which fixes rho_soft = 2 weight k / (1 - k), k = 2**-soft_shift.
     """
@@ -164,15 +166,13 @@ def split(controller: Design, rho: float, soft_shift: int, sigma_shift: int) -> 
     horizon = len(controller.response)
     response, difference = controller.counted, controller.difference
     system = controller.hessian + rho * (np.eye(horizon) + difference.T @ difference)
-    system += rho * 2.0**-sigma_shift * np.eye(horizon) + rho_soft * response.T @ response
-    inverse = np.linalg.inv(system)
-    last_move = np.zeros((horizon, 1))
-    last_move[0, 0] = 2.0 * controller.change_weight
+    system += rho_soft * response.T @ response
     return Splitting(
         rho=rho,
         rho_soft=rho_soft,
         soft_shift=soft_shift,
-        sigma_shift=sigma_shift,
-        factor=np.hstack([rho * inverse, rho_soft * inverse @ response.T]),
-        linear=np.asarray(inverse @ np.hstack([2.0 * response.T, last_move]), dtype=np.float64),
+        factor=np.asarray(rho * np.linalg.inv(system), dtype=np.float64),
+        pulled=rho_soft / rho * response.T,
+        asked=2.0 / rho_soft,
+        before=1.0 + 2.0 * controller.change_weight / rho,
     )

@@ -20,33 +20,54 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
-class Warm:
-    """ADMM state of S problems: z, w (S, 3N) and relaxed x (S, N)."""
+class Iterate:
+    """State of the iterations of S problems: what rows carry (S, 3N), moves and outputs (S, N).
 
-    z: Integers
-    w: Integers
-    relaxed: Integers
+    Rows come as N changes, N moves, N outputs.
+    """
 
-    def at(self, index: Integers) -> Warm:
+    carries: Integers
+    moves: Integers
+    outputs: Integers
+
+    def at(self, index: Integers) -> Iterate:
         """Return a copy of the problems at `index`."""
-        return Warm(self.z[index], self.w[index], self.relaxed[index])
+        return Iterate(self.carries[index], self.moves[index], self.outputs[index])
 
-    def put(self, index: Integers, part: Warm) -> None:
+    def put(self, index: Integers, part: Iterate) -> None:
         """Write the problems at `index`."""
-        self.z[index], self.w[index], self.relaxed[index] = part.z, part.w, part.relaxed
+        self.carries[index], self.moves[index] = part.carries, part.moves
+        self.outputs[index] = part.outputs
 
 
 @dataclass(frozen=True, slots=True)
 class Posed:
-    """What S problems ask: linear term (S, N), bounds of the rows (S, 3N)."""
+    """What S problems ask: the move before, bounds of the rows, and constant pulls (Q14)."""
 
-    linear: Floats
-    low: Integers
-    high: Integers
+    move_before: Integers  # (S,)
+    low: Integers  # (S, 3N)
+    high: Integers  # (S, 3N)
+    asked: Integers  # (S, N) added to the outputs' pulls
+    before: Integers  # (S,) added to the first move's
 
     def at(self, index: Integers) -> Posed:
         """Return the problems at `index`."""
-        return Posed(self.linear[index], self.low[index], self.high[index])
+        return Posed(
+            self.move_before[index],
+            self.low[index],
+            self.high[index],
+            self.asked[index],
+            self.before[index],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the iterations say of S problems: z, w (S, 3N), and whether they have settled (S,)."""
+
+    z: Integers
+    w: Integers
+    settled: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +78,10 @@ class Outcome:
     iterations: Integers
     guesses: Integers  # active sets that were looked at
     solved: npt.NDArray[np.bool_]
-    warm: Warm
 
 
 class ExactSolver:
-    """Solves the QP of one program's words for any number of demands."""
+    """Iterates on the QPs of one program's words, for any number of demands."""
 
     def __init__(self, words: Integers) -> None:
         self._words = words
@@ -70,98 +90,100 @@ class ExactSolver:
             n, int(words[layout.AT_STATES]), int(words[layout.AT_GAIN_COUNT])
         )
         self.one = 1 << int(words[layout.AT_DATA_BITS])
-        self.linear = words[offsets[3] : offsets[4]].reshape(n, n + 2).astype(np.float64)
-        self.factor = unblocked(words[offsets[4] : offsets[5]], n, 2 * n).astype(np.float64)
+        pulled = unblocked(words[offsets[3] : offsets[4]][::-1], n)[::-1, ::-1]
+        self.pulled = pulled.astype(np.float64)
+        self.factor = unblocked(words[offsets[4] : offsets[5]], n, n).astype(np.float64)
         self.response = unblocked(words[offsets[5] : offsets[6]], n).astype(np.float64)
-        self.caps = words[offsets[6] : offsets[7]]
+        self.caps = by_group(words[offsets[6] : offsets[7]])
         self.inverse = unblocked(words[offsets[7] : offsets[8]], n, n).astype(np.float64)
 
-    def cold(self, count: int) -> Warm:
-        """Return the state that a fresh solver starts from."""
+    def start(self, count: int) -> Iterate:
+        """Return what the iterations of every solve start from."""
         n = self.horizon
-        zeros = np.zeros((count, 3 * n), dtype=np.int64)
-        return Warm(zeros, zeros.copy(), np.zeros((count, n), dtype=np.int64))
-
-    def shifted(self, warm: Warm) -> Warm:
-        """Return the warm start of the next tick: every group of rows one tick on."""
-        n = self.horizon
-        index = np.concatenate([np.r_[1:n, n - 1] + group * n for group in range(3)])
-        return Warm(warm.z[:, index], warm.w[:, index], warm.relaxed)
-
-    def solve(self, demand: Integers, move_before: Integers, start: Warm) -> Outcome:
-        """Solve for demand (S, N) and move_before (S,), both Q14, by iterations alone."""
-        state = Warm(start.z.copy(), start.w.copy(), start.relaxed.copy())
-        cap = int(self._words[layout.AT_ITERATIONS_MAX])
-        iterations, solved = self.iterate(state, self.posed(demand, move_before), cap)
-        n = self.horizon
-        no_guesses = np.zeros_like(iterations)
-        return Outcome(state.z[:, n : 2 * n], iterations, no_guesses, solved, state)
+        nothing = np.zeros((count, n), dtype=np.int64)
+        return Iterate(np.zeros((count, 3 * n), dtype=np.int64), nothing, nothing.copy())
 
     def posed(self, demand: Integers, move_before: Integers) -> Posed:
-        """Return what these problems ask of the iterations."""
-        low, high = self._bounds(demand, move_before)
-        inputs = np.column_stack([demand, move_before, np.full(len(demand), self.one)])
-        shift = int(self._words[layout.AT_LINEAR_SHIFT])
-        return Posed(_rounded(inputs @ self.linear.T, shift), low, high)
-
-    def iterate(
-        self, state: Warm, posed: Posed, count: int
-    ) -> tuple[Integers, npt.NDArray[np.bool_]]:
-        """Iterate `state` in place until the residuals meet their limits, or `count` times."""
-        iterations = np.full(len(state.z), count)
-        solved = np.zeros(len(state.z), dtype=bool)
-        active = np.arange(len(state.z))
-        for iteration in range(1, count + 1):
-            part = state.at(active)
-            done = self._iterate(part, posed.at(active))
-            state.put(active, part)
-            iterations[active[done]] = iteration
-            solved[active[done]] = True
-            active = active[~done]
-            if not len(active):
-                break
-        return iterations, solved
-
-    def _bounds(self, demand: Integers, move_before: Integers) -> tuple[Integers, Integers]:
-        """Return low and high (S, 3N) of every ADMM row."""
+        """Return what demand (S, N) and move_before (S,), both Q14, ask of the iterations."""
         words, n = self._words, self.horizon
         change = int(words[layout.AT_CHANGE_MAX])
         low = np.zeros((len(demand), 3 * n), dtype=np.int64)
         high = np.zeros_like(low)
         low[:, :n], high[:, :n] = -change, change
-        low[:, 0] += move_before
-        high[:, 0] += move_before
         high[:, n : 2 * n] = self.one
         low[:, 2 * n :] = demand + int(words[layout.AT_BAND_LOW])
         high[:, 2 * n :] = demand + int(words[layout.AT_BAND_HIGH])
-        return low, high
-
-    def _iterate(self, state: Warm, posed: Posed) -> npt.NDArray[np.bool_]:
-        """Do one iteration in place; return which problems' residuals met their limits."""
-        words, n = self._words, self.horizon
-        pull = state.z - state.w
-        changes_pull = np.column_stack([pull[:, :n], np.zeros(len(pull), dtype=np.int64)])
-        rhs = changes_pull[:, :n] - changes_pull[:, 1:] + pull[:, n : 2 * n]
-        rhs = rhs + (state.relaxed >> int(words[layout.AT_SIGMA_SHIFT]))
-        total = posed.linear + np.column_stack([rhs, pull[:, 2 * n :]]) @ self.factor.T
-        most = int(words[layout.AT_MOVE_MAX])
-        moves = np.clip(_floored(total, int(words[layout.AT_FACTOR_SHIFT])), -most, most)
-        changes = np.diff(moves, axis=1, prepend=0)
-        state.relaxed = moves + ((moves - state.relaxed) >> 1)
-        outputs = _rounded(moves @ self.response.T, int(words[layout.AT_RESPONSE_SHIFT])).astype(
-            np.int64
+        asked = shifted(
+            demand * int(words[layout.AT_ASKED_GAIN]), int(words[layout.AT_ASKED_SHIFT])
         )
-        tilde = np.column_stack([changes, moves, outputs])
-        argument = tilde + ((tilde - state.z) >> 1) + state.w
-        argument = np.clip(argument, posed.low - self.caps, posed.high + self.caps)
-        projected = np.clip(argument, posed.low, posed.high)
-        soft = argument[:, 2 * n :] - projected[:, 2 * n :]
-        projected[:, 2 * n :] += soft >> int(words[layout.AT_SOFT_SHIFT])
-        primal = magnitude(tilde - projected) >> int(words[layout.AT_PRIMAL_BITS])
-        dual = magnitude(projected - state.z) >> int(words[layout.AT_DUAL_BITS])
-        state.w, state.z = argument - projected, projected
-        done: npt.NDArray[np.bool_] = ~((primal != 0).any(axis=1) | (dual != 0).any(axis=1))
-        return done
+        before = shifted(
+            move_before * int(words[layout.AT_BEFORE_GAIN]), int(words[layout.AT_BEFORE_SHIFT])
+        )
+        return Posed(move_before, low, high, asked, before)
+
+    def solve(self, demand: Integers, move_before: Integers) -> tuple[Outcome, Rows]:
+        """Solve by iterations alone; return the answers, and the rows in the end."""
+        posed, state = self.posed(demand, move_before), self.start(len(demand))
+        cap = int(self._words[layout.AT_ITERATIONS_MAX])
+        iterations = np.full(len(demand), cap)
+        active = np.arange(len(demand))
+        for iteration in range(1, cap + 1):
+            part, asked = state.at(active), posed.at(active)
+            self.iterate(part, asked, 1)
+            state.put(active, part)
+            settled = self.read(part, asked).settled
+            iterations[active[settled]] = iteration
+            active = active[~settled]
+            if not len(active):
+                break
+        rows, n = self.read(state, posed), self.horizon
+        none = np.zeros_like(iterations)
+        return Outcome(rows.z[:, n : 2 * n], iterations, none, rows.settled), rows
+
+    def iterate(self, state: Iterate, posed: Posed, count: int) -> None:
+        """Iterate `state` in place."""
+        words, n = self._words, self.horizon
+        most = int(words[layout.AT_MOVE_MAX])
+        for _ in range(count):
+            z, w = self._project(state, posed, self.caps)
+            pull, state.carries = z - w, (z >> 1) - w
+            later = np.column_stack([pull[:, 1:n], np.zeros(len(pull), dtype=np.int64)])
+            right = pull[:, :n] - later + pull[:, n : 2 * n]
+            right[:, 0] += posed.before
+            outputs_pull = (pull[:, 2 * n :] + posed.asked) @ self.pulled.T
+            right = right + _rounded(outputs_pull, int(words[layout.AT_PULL_SHIFT]))
+            moves = _rounded(right @ self.factor.T, int(words[layout.AT_FACTOR_SHIFT]))
+            state.moves = np.clip(moves, -most, most).astype(np.int64)
+            outputs = state.moves @ self.response.T
+            shift = int(words[layout.AT_RESPONSE_SHIFT])
+            state.outputs = _rounded(outputs, shift).astype(np.int64)
+
+    def read(self, state: Iterate, posed: Posed) -> Rows:
+        """Return the rows that the next iteration would begin with, uncapped."""
+        z, w = self._project(state, posed, np.int64(1 << 40))
+        change = magnitude((z >> 1) - w - state.carries)
+        bits = int(self._words[layout.AT_SETTLED_BITS])
+        return Rows(z, w, ~(change >> bits != 0).any(axis=1))
+
+    def _project(
+        self, state: Iterate, posed: Posed, caps: Integers | np.int64
+    ) -> tuple[Integers, Integers]:
+        """Return z and w (S, 3N) of the rows' next projection."""
+        moves, n = state.moves, self.horizon
+        changes = np.diff(moves, axis=1, prepend=posed.move_before[:, None])
+        tilde = np.column_stack([changes, moves, state.outputs])
+        argument = tilde + (tilde >> 1) - state.carries
+        argument = np.clip(argument, posed.low - caps, posed.high + caps)
+        z = np.clip(argument, posed.low, posed.high)
+        soft = argument[:, 2 * n :] - z[:, 2 * n :]
+        z[:, 2 * n :] += soft >> int(self._words[layout.AT_SOFT_SHIFT])
+        return z, argument - z
+
+
+def by_group(rows: Integers) -> Integers:
+    """Return what the iteration keeps tick by tick (fixed.by_tick) as changes, moves, outputs."""
+    n = len(rows) // 3
+    return np.concatenate([rows[0 : 2 * n : 2], rows[1 : 2 * n : 2], rows[2 * n :]])
 
 
 def unblocked(words: Integers, n: int, columns: int = 0) -> Integers:
@@ -180,9 +202,9 @@ def magnitude(values: Integers) -> Integers:
     return values ^ (values >> 63)
 
 
-def _floored(total: Floats, shift: int) -> Integers:
-    """Return total >> shift of integer-valued floats."""
-    result: Integers = np.floor(total / 2.0**shift).astype(np.int64)
+def shifted(values: Integers, shift: int) -> Integers:
+    """Return (values + half) >> shift."""
+    result: Integers = (values + (1 << shift >> 1)) >> shift
     return result
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mesor.program.exact import ExactSolver, Floats, Integers, magnitude
+from mesor.program.exact import ExactSolver, Floats, Integers, Rows, magnitude
 from pump.core import finish as device
 from pump.core import refine_twin as kernel
 from pump.core.blocks import FINE_BITS
@@ -86,10 +86,10 @@ class ExactFinish:
         index = np.concatenate([later + group * n for group in range(3)])
         return Guess(guess.sets[:, index], guess.moves[:, later])
 
-    def read(self, z: Integers, w: Integers) -> Guess:
-        """Return the guess that the ADMM's rows (S, 3N) make."""
+    def read(self, rows: Rows) -> Guess:
+        """Return the guess that the iteration's rows make."""
         n = self._n
-        return Guess(np.sign(w), z[:, n : 2 * n] << FINE_BITS)
+        return Guess(np.sign(rows.w), rows.z[:, n : 2 * n] << FINE_BITS)
 
     def search(
         self, guess: Guess, demand: Integers, move_before: Integers

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesor.program.exact import ExactSolver, Integers, Outcome, Warm
+from mesor.program.exact import ExactSolver, Integers, Iterate, Outcome, Posed
 from mesor.program.exact_finish import ExactFinish, Flags, Guess
 from pump.spec import program as layout
 
@@ -19,7 +19,6 @@ from pump.spec import program as layout
 class Pumps:
     """What S solvers keep from tick to tick."""
 
-    rows: Warm
     guess: Guess
     finished: Flags  # (S,) whether the guess and its plan are the last answer
 
@@ -35,36 +34,46 @@ class ExactPlan:
     def fresh(self, count: int) -> Pumps:
         """Return `count` solvers that have solved nothing yet."""
         nothing = np.zeros(count, dtype=bool)
-        return Pumps(self._solver.cold(count), self._finish.nothing(count), nothing)
+        return Pumps(self._finish.nothing(count), nothing)
 
     def solve(self, pumps: Pumps, demand: Integers, move_before: Integers) -> Outcome:
         """Solve one tick of every pump for demand (S, N) and move_before (S,), both Q14."""
-        count, n = demand.shape
+        count = len(demand)
         pumps.guess = self._finish.shifted(pumps.guess)
         iterations, guesses = np.zeros((2, count), dtype=np.int64)
         solved = np.zeros(count, dtype=bool)
         warm = np.flatnonzero(pumps.finished)
         solved[warm], guesses[warm] = self._try(pumps.guess, warm, demand, move_before)
         open_ = np.flatnonzero(~solved)
-        pumps.finished[open_] = False
-        pumps.rows.put(open_, self._solver.shifted(pumps.rows.at(open_)))
+        state = self._solver.start(count)
+        posed = self._solver.posed(demand, move_before)
         while len(open_):
-            part = pumps.rows.at(open_)
-            posed = self._solver.posed(demand[open_], move_before[open_])
-            burst = np.minimum(self._burst, self._cap - iterations[open_])
-            made, settled = self._solver.iterate(part, posed, int(burst[0]))
-            pumps.rows.put(open_, part)
-            iterations[open_] += made
-            pumps.guess.put(open_, self._finish.read(part.z, part.w))
+            burst = min(self._burst, self._cap - int(iterations[open_[0]]))
+            settled = self._burst_of(pumps.guess, state, posed, open_, burst)
+            iterations[open_] += burst
             finished, tries = self._try(pumps.guess, open_, demand, move_before)
             guesses[open_] += tries
-            pumps.finished[open_] = finished
+            self._read(pumps.guess, state, posed, open_[settled & ~finished])
             solved[open_] = finished | settled
             open_ = open_[~solved[open_] & (iterations[open_] < self._cap)]
+        pumps.finished = solved
         plan = self._finish.feasible(pumps.guess, move_before)
-        iterated = pumps.rows.z[:, n : 2 * n]
-        moves = np.where(pumps.finished[:, None], plan, iterated)
-        return Outcome(moves, iterations, guesses, solved, pumps.rows)
+        return Outcome(plan, iterations, guesses, solved)
+
+    def _burst_of(
+        self, guess: Guess, state: Iterate, posed: Posed, index: Integers, count: int
+    ) -> Flags:
+        """Iterate the problems at `index`, read the guess, and return which have settled."""
+        part = state.at(index)
+        self._solver.iterate(part, posed.at(index), count)
+        state.put(index, part)
+        return self._read(guess, state, posed, index)
+
+    def _read(self, guess: Guess, state: Iterate, posed: Posed, index: Integers) -> Flags:
+        """Read the guess of the problems at `index`; return which have settled."""
+        rows = self._solver.read(state.at(index), posed.at(index))
+        guess.put(index, self._finish.read(rows))
+        return rows.settled
 
     def _try(
         self, guess: Guess, index: Integers, demand: Integers, move_before: Integers

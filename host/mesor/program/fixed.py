@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import binascii
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from pump.spec import limits
 from pump.spec import program as layout
 
 Integers = npt.NDArray[np.int64]
+Triangle = Literal["lower", "upper"]
 
 DATA_BITS = 14
 ESTIMATE_BITS = 20
@@ -46,19 +48,15 @@ class Formats:
     """What the compiler may choose for the solver: table formats, caps, residual limits."""
 
     factor_shift: int
+    pull_shift: int
     response_shift: int
     move_max: float  # clamp of unprojected moves, full rates
     caps: Integers  # (3N,) Q14
-    primal_bits: int
-    dual_bits: int
+    settled_bits: int
     iterations_max: int
     weight_shift: int  # of the outputs' weights in the exact finish
     burst: int = 5  # iterations between two tries to finish
     guesses_max: int = 6  # active sets of one try
-
-    def with_shifts(self, factor_shift: int, response_shift: int) -> Formats:
-        """Return the same formats with other table shifts."""
-        return replace(self, factor_shift=factor_shift, response_shift=response_shift)
 
 
 def to_fixed(values: npt.ArrayLike, bits: int, what: str) -> Integers:
@@ -73,13 +71,28 @@ def to_fixed(values: npt.ArrayLike, bits: int, what: str) -> Integers:
     return scaled.astype(np.int64)
 
 
-def blocked(table: Integers, triangular: bool = False) -> Integers:
+def steady(values: npt.NDArray[np.float64], bits: int, what: str) -> Integers:
+    """Return the table in Q(bits), each rounding's error handed on to the row's next entry.
+
+    What a row multiplies changes little from entry to entry, so errors that cancel
+    their neighbours cost far less than those that are drawn afresh.
+    """
+    table = np.zeros(values.shape, dtype=np.int64)
+    error = np.zeros(len(values))
+    for column in range(values.shape[1] - 1, -1, -1):
+        wanted = values[:, column] + error
+        table[:, column] = to_fixed(wanted, bits, what)
+        error = wanted - table[:, column] / 2.0**bits
+    return table
+
+
+def blocked(table: Integers, triangle: Triangle | None = None) -> Integers:
     """Return `table` in the kernels' order: blocks of 4 rows, column by column."""
-    rows, columns = table.shape
     parts = []
-    for start in range(0, rows, 4):
-        width = start + 4 if triangular else columns
-        parts.append(table[start : start + 4, :width].T.ravel())
+    for start in range(0, len(table), 4):
+        first = start if triangle == "upper" else 0
+        end = start + 4 if triangle == "lower" else table.shape[1]
+        parts.append(table[start : start + 4, first:end].T.ravel())
     return np.concatenate(parts)
 
 
@@ -88,22 +101,21 @@ def assemble(
 ) -> Integers:
     """Return the whole program as int32-valued words, checksum last."""
     horizon, states = controller.response.shape[0], len(controller.transition)
-    linear_shift = COEFFICIENT_BITS - formats.factor_shift
     tables = [
         to_fixed(
             np.column_stack([controller.transition, controller.input]), COEFFICIENT_BITS, "model"
         ).ravel(),
         to_fixed(controller.gains, COEFFICIENT_BITS, "gains").ravel(),
         to_fixed(controller.free, FREE_BITS, "free").ravel(),
-        to_fixed(_with_rounding(splitting.linear), COEFFICIENT_BITS, "linear").ravel(),
-        blocked(to_fixed(splitting.factor, formats.factor_shift, "factor")),
-        blocked(_response(controller, formats.response_shift), True),
-        formats.caps,
+        blocked(to_fixed(splitting.pulled, formats.pull_shift, "pulled"), "upper"),
+        blocked(steady(splitting.factor, formats.factor_shift, "factor")),
+        blocked(_response(controller, formats.response_shift), "lower"),
+        by_tick(formats.caps),
         blocked(_inverse(controller)),
     ]
     body = np.concatenate(tables)
     offsets = layout.table_offsets(horizon, states, len(controller.gains))
-    scalars = _scalars(problem, controller, splitting, formats, linear_shift)
+    scalars = _scalars(problem, controller, splitting, formats)
     scalars[layout.AT_WORDS] = offsets[-1] + 1
     _set_finish(scalars, controller, formats)
     words = np.concatenate([scalars, body, [0]])
@@ -191,10 +203,10 @@ def _checksum(words: Integers) -> int:
     return value - (1 << 32) if value & (1 << 31) else value
 
 
-def _with_rounding(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Append the column that adds half an LSB of the data format to every move."""
-    half = np.full((len(linear), 1), 2.0 ** -(DATA_BITS + 1))
-    return np.hstack([linear, half])
+def by_tick(rows: Integers) -> Integers:
+    """Return what belongs to N changes, N moves, N outputs in the iteration's order of rows."""
+    changes, moves, outputs = rows.reshape(3, -1)
+    return np.concatenate([np.column_stack([changes, moves]).ravel(), outputs])
 
 
 def _scalars(
@@ -202,7 +214,6 @@ def _scalars(
     controller: Design,
     splitting: Splitting,
     formats: Formats,
-    linear_shift: int,
 ) -> Integers:
     """Return the scalar block, AT_WORDS still zero."""
     therapy = problem.therapy
@@ -220,14 +231,12 @@ def _scalars(
     values[layout.AT_GAIN_COUNT] = len(controller.gains)
     values[layout.AT_GAIN_SHIFT] = COEFFICIENT_BITS
     values[layout.AT_FREE_SHIFT] = FREE_BITS + ESTIMATE_BITS - DATA_BITS
-    values[layout.AT_LINEAR_SHIFT] = linear_shift
+    values[layout.AT_PULL_SHIFT] = formats.pull_shift
     values[layout.AT_FACTOR_SHIFT] = formats.factor_shift
     values[layout.AT_RESPONSE_SHIFT] = formats.response_shift
     values[layout.AT_SOFT_SHIFT] = splitting.soft_shift
-    values[layout.AT_SIGMA_SHIFT] = splitting.sigma_shift
     values[layout.AT_MOVE_MAX] = round(formats.move_max * one)
-    values[layout.AT_PRIMAL_BITS] = formats.primal_bits
-    values[layout.AT_DUAL_BITS] = formats.dual_bits
+    values[layout.AT_SETTLED_BITS] = formats.settled_bits
     values[layout.AT_ITERATIONS_MAX] = formats.iterations_max
     values[layout.AT_CHANGE_MAX] = max(
         1, min(one, int(therapy.rate_change_max_mg_h / problem.rate_full_mg_h * one))
@@ -236,6 +245,7 @@ def _scalars(
         therapy.fallback_rate_mg_h / problem.rate_full_mg_h * one
     )
     _set_targets(values, problem)
+    _set_pulls(values, splitting)
     _set_sensing(values, problem)
     _set_dosing(values, problem)
     _set_warnings(values, problem)
@@ -255,6 +265,17 @@ def _set_targets(values: Integers, problem: Problem) -> None:
     demand = therapy.demand_max_fraction * therapy.target_mg_l / unit
     values[layout.AT_DEMAND_MAX] = round(demand * one)
     _set_course(values, problem)
+
+
+def _set_pulls(values: Integers, splitting: Splitting) -> None:
+    """Set what demand and the move before add to the pulls; their products are small ints."""
+    demand = int(values[layout.AT_DEMAND_MAX])
+    values[layout.AT_ASKED_GAIN], values[layout.AT_ASKED_SHIFT] = _ratio(
+        splitting.asked, 2 * demand, "soft_weight", shift_max=28
+    )
+    values[layout.AT_BEFORE_GAIN], values[layout.AT_BEFORE_SHIFT] = _ratio(
+        splitting.before, 2 << DATA_BITS, "change_weight", shift_max=15
+    )
 
 
 def _set_course(values: Integers, problem: Problem) -> None:
@@ -364,10 +385,10 @@ def _set_reserve(values: Integers, problem: Problem, controller: Design) -> None
     values[layout.AT_CEILING] = min(most, round(ceiling_mg_l / conc_unit_mg_l * 2**ESTIMATE_BITS))
 
 
-def _ratio(factor: float, largest: int, name: str) -> tuple[int, int]:
+def _ratio(factor: float, largest: int, name: str, shift_max: int = 24) -> tuple[int, int]:
     """Return gain, shift with gain / 2**shift near `factor` and largest * gain < 2**30."""
     room = (1 << 30) / largest
-    shift = min(24, math.floor(math.log2(room / factor)))
+    shift = min(shift_max, math.floor(math.log2(room / factor)))
     gain = math.floor(factor * 2.0**shift) if shift >= 0 else 0
     if gain < 1 << 8:
         raise ProgramError(

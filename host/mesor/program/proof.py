@@ -18,6 +18,8 @@ from mesor.program.exact import ExactSolver, Integers
 from mesor.program.finish_proof import prove_finish
 from pump.spec import program as layout
 
+_SMALL = ("asked", "before")  # formed in plain Python
+
 
 @dataclass(frozen=True, slots=True)
 class _Span:
@@ -104,7 +106,7 @@ def _prove_estimator(words: Integers) -> list[Bound]:
 def _prove_solver(words: Integers) -> list[Bound]:
     """Bound every signal of the ADMM iteration."""
     return [
-        Bound(f"solver.{signal}", magnitude, SMALL_INT if signal == "linear" else INT32)
+        Bound(f"solver.{signal}", magnitude, SMALL_INT if signal in _SMALL else INT32)
         for signal, magnitude in _solver_spans(words).items()
     ]
 
@@ -112,43 +114,57 @@ def _prove_solver(words: Integers) -> list[Bound]:
 def _solver_spans(words: Integers) -> dict[str, int]:
     """Return the proved magnitude of each signal of the iteration.
 
-    Rows are bounded by group: a warm start hands every row the state of the next
-    one of its group, and the compiler's caps fall along a group.
+    Moves are bounded through both tables at once, since what the outputs pull on them all
+    is less than the sum of what each can.
     """
     solver = ExactSolver(words)
-    n, one = solver.horizon, solver.one
+    n, one, caps = solver.horizon, solver.one, solver.caps
     demand, move_max = int(words[layout.AT_DEMAND_MAX]), int(words[layout.AT_MOVE_MAX])
-    change, soft_shift = int(words[layout.AT_CHANGE_MAX]), int(words[layout.AT_SOFT_SHIFT])
-    linear_in = np.array([demand] * n + [one, one], dtype=object)
-    linear = np.abs(solver.linear).astype(object) @ linear_in
-    shift = int(words[layout.AT_LINEAR_SHIFT])
-    linear = [((int(total) + (1 << (shift - 1))) >> shift) + 1 for total in linear]
-    caps = solver.caps
+    change = int(words[layout.AT_CHANGE_MAX])
+    asked_sum = demand * int(words[layout.AT_ASKED_GAIN])
+    before_sum = one * int(words[layout.AT_BEFORE_GAIN])
+    asked_shift, before_shift = (
+        int(words[at]) for at in (layout.AT_ASKED_SHIFT, layout.AT_BEFORE_SHIFT)
+    )
+    asked = (asked_sum >> asked_shift) + 1
+    before = (before_sum >> before_shift) + 1
     changes = _hard_pull(-change, change, caps[:n])
-    changes.low[0] = min(-change, change - int(caps[0]))
-    changes.high[0] = max(one + change, one - change + int(caps[0]))
     moves = _hard_pull(0, one, caps[n : 2 * n])
     band_low, band_high = int(words[layout.AT_BAND_LOW]), int(words[layout.AT_BAND_HIGH])
-    outputs = _soft_pull(-demand + band_low, demand + band_high, caps[2 * n :], soft_shift)
-    relaxed = ((3 * move_max + 2) >> int(words[layout.AT_SIGMA_SHIFT])) + 1
-    rhs_low = changes.low - np.append(changes.high[1:], 0) + moves.low - relaxed
-    rhs_high = changes.high - np.append(changes.low[1:], 0) + moves.high + relaxed
-    pulls = _Span(np.append(rhs_low, outputs.low), np.append(rhs_high, outputs.high))
-    total = _span_product(solver.factor.astype(np.int64), pulls)
+    outputs = _soft_pull(-demand + band_low, demand + band_high, caps[2 * n :], asked)
+    pulls = _Span(
+        changes.low - np.append(changes.high[1:], 0) + moves.low,
+        changes.high - np.append(changes.low[1:], 0) + moves.high,
+    )
+    pulls.high[0] += before
+    factor, pulled = solver.factor.astype(np.int64), solver.pulled.astype(np.int64)
+    pull_shift = int(words[layout.AT_PULL_SHIFT])
+    pulled_sum = max(_span_product(pulled, outputs)) + (1 << (pull_shift - 1))
+    moves_sum = [
+        by_pulls + (by_outputs >> pull_shift) + int(rounding) + 2
+        for by_pulls, by_outputs, rounding in zip(
+            _span_product(factor, pulls),
+            _span_product(factor @ pulled, outputs),
+            np.abs(factor).sum(axis=1),
+            strict=True,
+        )
+    ]
     response = np.abs(solver.response).astype(np.int64).sum(axis=1) * move_max
     response_shift = int(words[layout.AT_RESPONSE_SHIFT])
     response_sum = int(response.max()) + (1 << (response_shift - 1))
-    tilde = max(2 * move_max, (response_sum >> response_shift) + 1)
+    tilde = max(2 * move_max + one, (response_sum >> response_shift) + 1)
     bound_max = max(change + one, demand + max(-band_low, band_high))
-    pull = int(pulls.magnitude.max())
+    reach = bound_max + int(caps.max())
     return {
-        "linear": max(linear),
-        "rhs": pull,
-        "moves": int(max(t + f for t, f in zip(total, linear, strict=True))),
+        "asked": asked_sum + (1 << (asked_shift - 1)),
+        "before": before_sum + (1 << (before_shift - 1)),
+        "pulled_sum": pulled_sum,
+        "right": int(pulls.magnitude.max()) + (pulled_sum >> pull_shift) + 1,
+        "moves": max(moves_sum) + (1 << (int(words[layout.AT_FACTOR_SHIFT]) - 1)),
         "outputs_sum": response_sum,
         "outputs": (response_sum >> response_shift) + 1,
-        "argument": 2 * tilde + 2 * bound_max + 2 * int(caps.max()),
-        "pull": 3 * (bound_max + int(caps.max())),
+        "argument": 2 * tilde + 2 * reach,
+        "pull": 3 * reach + asked,
     }
 
 
@@ -170,10 +186,11 @@ def _hard_pull(low: int, high: int, caps: Integers) -> _Span:
     return _Span(np.minimum(low, high - caps), np.maximum(high, low + caps))
 
 
-def _soft_pull(low: int, high: int, caps: Integers, shift: int) -> _Span:
-    """Bound 2 prox(a) - a for the soft rows; their bounds move with the demand.
+def _soft_pull(low: int, high: int, caps: Integers, asked: int) -> _Span:
+    """Bound 2 prox(a) - a for the soft rows, and what the demand adds; their bounds move with it.
 
     Beyond a bound by q, prox lies q >> shift beyond it, so the pull turns back by
     q - 2 (q >> shift), which is never negative and below q.
     """
-    return _Span(np.minimum(low, high - caps) - 2, np.maximum(high, low + caps) + 2)
+    room = asked + 2
+    return _Span(np.minimum(low, high - caps) - room, np.maximum(high, low + caps) + room)

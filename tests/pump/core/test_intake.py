@@ -181,7 +181,7 @@ def test_any_flipped_bit_of_a_program_is_found(program: Program, place: int) -> 
 # from the formats' meaning (spec/program.py), not from the firmware's own table.
 OUT_OF_RANGE = {
     "AT_MAGIC": (layout.MAGIC - 1, layout.MAGIC + 1),
-    "AT_LAYOUT": (2, 4),
+    "AT_LAYOUT": (3, 5),
     "AT_WORDS": (0, 9999),
     "AT_HORIZON": (4, 44),
     "AT_STATES": (1, 5),
@@ -209,14 +209,14 @@ OUT_OF_RANGE = {
     "AT_BAND_HIGH": (-1, (1 << 20) + 1),
     "AT_DEMAND_MAX": (0, (1 << 20) + 1),
     "AT_CHANGE_MAX": (0, (1 << 15) + 1),
-    "AT_LINEAR_SHIFT": (0, 32),
+    "AT_ASKED_SHIFT": (0, 29),
     "AT_FACTOR_SHIFT": (0, 25),
     "AT_RESPONSE_SHIFT": (12, 25),
     "AT_SOFT_SHIFT": (0, 9),
-    "AT_SIGMA_SHIFT": (0, 31),
+    "AT_PULL_SHIFT": (0, 25),
     "AT_MOVE_MAX": (0, (1 << 20) + 1),
-    "AT_PRIMAL_BITS": (-1, 16),
-    "AT_DUAL_BITS": (-1, 16),
+    "AT_SETTLED_BITS": (-1, 16),
+    "AT_ASKED_GAIN": (0, 1 << 30),
     "AT_ITERATIONS_MAX": (0, limits.ITERATIONS_MAX + 1),
     "AT_STEPS_FULL": (0, 1 << 15),
     "AT_STEPS_TICK_MAX": (-1, 1 << 15),
@@ -261,6 +261,8 @@ OUT_OF_RANGE = {
     "AT_ON_BOARD_MAX": (-1, 1 << 28),
     "AT_ON_BOARD_KEEP": (-1, (1 << 14) + 1),
     "AT_CEILING": (0, 1 << 28),
+    "AT_BEFORE_GAIN": (0, 1 << 16),
+    "AT_BEFORE_SHIFT": (0, 16),
 }
 
 

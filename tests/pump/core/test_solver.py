@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pytest
 
 from mesor.program import Problem, Program, compile_program
-from mesor.program.exact import ExactSolver, Warm
+from mesor.program.exact import ExactSolver, by_group
 from mesor.program.exact_plan import ExactPlan
 from mesor.program.reference import ReferenceSolver
-from pump.core import blocks
 from pump.core.solver import Solver
 from pump.spec import program as layout
 
@@ -65,47 +64,40 @@ def iterating(words: array[int]) -> array[int]:
     return words
 
 
-def state_of(solver: Solver) -> tuple[Integers, Integers, Integers]:
-    """Return z, w (3N,) and relaxed x (N,)."""
-    rows = np.array(solver._rows).reshape(-1, blocks.ROW_WORDS)
-    return rows[:, blocks.ROW_Z], rows[:, blocks.ROW_W], np.array(solver._relaxed)
-
-
-def test_cold_it_iterates_as_the_compilers_solver_bit_by_bit(
+def test_it_iterates_as_the_compilers_solver_bit_by_bit(
     program: Program, iterating: array[int]
 ) -> None:
-    """Rho and caps are chosen, and bounds proved, on ExactSolver: it must be the same."""
+    """Caps are measured, and bounds proved, on ExactSolver: its rows must be the pump's."""
     words = iterating
     demand, last = demands(words, 150, 11)
+    plan = ExactPlan(np.array(words, dtype=np.int64))
+    outcome = plan.solve(plan.fresh(len(demand)), demand, last)
+    solver = solver_of(words)  # what it found before must not show
+    for s in range(len(demand)):
+        set_demand(solver, demand[s])
+        solver._finished = False
+        solver.solve(int(last[s]))
+        assert moves_of(solver) == outcome.moves[s].tolist()
+        assert (solver.iterations, solver.solved) == (outcome.iterations[s], outcome.solved[s])
+
+
+def test_what_rows_carry_and_a_burst_leaves_is_the_compilers_bit_by_bit(
+    program: Program, iterating: array[int]
+) -> None:
+    """The inside of 40 bursts of three iterations."""
+    words = iterating
+    words[layout.AT_ITERATIONS_MAX] = 3
+    demand, last = demands(words, 40, 12)
     exact = ExactSolver(program.words)
-    outcome = exact.solve(demand, last, exact.cold(len(demand)))
+    state = exact.start(len(demand))
+    exact.iterate(state, exact.posed(demand, last), 3)
     for s in range(len(demand)):
         solver = solver_of(words)
         set_demand(solver, demand[s])
         solver.solve(int(last[s]))
-        assert moves_of(solver) == outcome.moves[s].tolist()
-        assert solver.iterations == outcome.iterations[s]
-        assert solver.solved == outcome.solved[s]
-
-
-def test_warm_it_iterates_as_the_compilers_solver_bit_by_bit(
-    program: Program, iterating: array[int]
-) -> None:
-    """300 ticks on end, each from the last one's state, its whole inside compared as well."""
-    words = iterating
-    demand, last = demands(words, 300, 12)
-    exact, solver = ExactSolver(program.words), solver_of(words)
-    warm: Warm = exact.cold(1)
-    for s in range(len(demand)):
-        set_demand(solver, demand[s])
-        solver.solve(int(last[s]))
-        outcome = exact.solve(demand[s : s + 1], last[s : s + 1], exact.shifted(warm))
-        warm = outcome.warm
-        z, w, relaxed = state_of(solver)
-        assert z.tolist() == warm.z[0].tolist()
-        assert w.tolist() == warm.w[0].tolist()
-        assert relaxed.tolist() == warm.relaxed[0].tolist()
-        assert (solver.iterations, solver.solved) == (outcome.iterations[0], outcome.solved[0])
+        assert by_group(np.array(solver._carries)).tolist() == state.carries[s].tolist()
+        assert solver._moves.tolist() == state.moves[s].tolist()
+        assert solver._outputs.tolist() == state.outputs[s].tolist()
 
 
 def test_with_its_finish_it_is_the_certified_solver_bit_by_bit(
