@@ -22,7 +22,7 @@ from rich.table import Table
 from mesor.errors import ScenarioError
 from mesor.program import Program, compile_program
 from mesor.report.console import print_verdict
-from mesor_hil.bench_solver.compare import HORIZONS, compare, require_horizons
+from mesor_hil.bench_solver.compare import HORIZONS, Row, compare, require_horizons
 from mesor_hil.bench_solver.report import (
     TABLE_WIDTH,
     require_markers,
@@ -131,13 +131,15 @@ def bench(
     page: Annotated[
         Path | None, typer.Option(help="solver: page whose section is to be made anew.")
     ] = None,
+    fresh: Annotated[bool, typer.Option(help="solver: time anew what was timed before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure on the emulated Pico: the tick by stage, or our solver beside its rivals."""
     if name == "tick":
         _bench_tick(as_json)
     elif name == "solver":
-        _bench_solver(horizon or HORIZONS, quick, plot, page, as_json)
+        rows = _compared(horizon or HORIZONS, quick, fresh, page)
+        _show_rows(rows, plot, page, as_json)
     else:
         raise ScenarioError(f"There is no benchmark {name!r}; there are: tick, solver.")
 
@@ -181,14 +183,16 @@ def _bench_tick(as_json: bool) -> None:
     Console().print(table)
 
 
-def _bench_solver(
-    horizons: Sequence[int], quick: bool, plot: Path | None, page: Path | None, as_json: bool
-) -> None:
-    """Compare the solvers; page and plot are written last, and the page's markers seen first."""
+def _compared(horizons: Sequence[int], quick: bool, fresh: bool, page: Path | None) -> list[Row]:
+    """Compare the solvers; the markers of the page are looked for first."""
     require_horizons(horizons)
     if page is not None:
         require_markers(page)
-    rows = list(compare(_say, horizons, quick))
+    return list(compare(_say, horizons, quick, fresh))
+
+
+def _show_rows(rows: list[Row], plot: Path | None, page: Path | None, as_json: bool) -> None:
+    """Write chart and page, and print the rows."""
     if plot is not None:
         write_chart(plot, rows)
     if page is not None:

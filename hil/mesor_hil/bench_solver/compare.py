@@ -21,8 +21,9 @@ import numpy as np
 from mesor.errors import MesorError
 from mesor.image import ensure_image
 from mesor_hil.bench_solver.images import ensure_images
+from mesor_hil.bench_solver.kept import kept_timing
 from mesor_hil.bench_solver.link_map import Footprint
-from mesor_hil.bench_solver.measure import Solve, Timing, time_solver
+from mesor_hil.bench_solver.measure import Solve, Timing
 from mesor_hil.bench_solver.own import OWN_SETTING, own_files
 from mesor_hil.bench_solver.problem import FloatArray, Problem, make_problem
 from mesor_hil.bench_solver.reference import Reference
@@ -105,14 +106,20 @@ class _Job:
 
 
 def compare(
-    say: Callable[[str], None], horizons: Sequence[int] = HORIZONS, quick: bool = False
+    say: Callable[[str], None],
+    horizons: Sequence[int] = HORIZONS,
+    quick: bool = False,
+    fresh: bool = False,
 ) -> Iterator[Row]:
-    """Yield each row as it is done.  Raises ImageError where a rival cannot be built."""
+    """Yield each row as it is done; fresh: time what was timed before as well.
+
+    Raises ImageError where a rival cannot be built.
+    """
     jobs = _rival_jobs(horizons, quick, say) + _own_jobs(horizons, quick, say)
     # The longest first; two emulators share nothing, and each repeats exactly.
     jobs.sort(key=lambda job: (job.solver in {OWN, "DAQP"}, -job.problem.horizon))
     with ProcessPoolExecutor() as pool:
-        for row in pool.map(_measured, jobs):
+        for row in pool.map(_measured, jobs, [fresh] * len(jobs)):
             say(f"timed {row.solver}, N = {row.horizon}")
             yield row
 
@@ -180,7 +187,7 @@ def _rivals(problem: Problem, folder: Path, say: Callable[[str], None]) -> list[
     ]
 
 
-def _measured(job: _Job) -> Row:
+def _measured(job: _Job, fresh: bool = False) -> Row:
     """Time one solver cold and warm."""
     cold, warm = job.counts.cold, job.counts.warm
     loops = closed_loop_states(job.problem, _with_first_steps(warm), SEED, Purpose.REPORT)
@@ -188,7 +195,7 @@ def _measured(job: _Job) -> Row:
         state for loop in loops for state in loop
     ]
     starts = [step == 0 for loop in loops for step in range(len(loop))]
-    timing = time_solver(job.image, job.files, states, [True] * cold + starts)
+    timing = kept_timing(job.image, job.files, states, [True] * cold + starts, fresh)
     reference = Reference(job.problem)
     moves = np.array([reference.solve(state).first_move for state in states])
     counted = [cold + index for index, is_start in enumerate(starts) if not is_start]

@@ -30,7 +30,7 @@ counted there too.  TinyMPC weights the end of the horizon as if it went on, so 
 where it converges."""
 # Operations of one iteration, N the horizon; of DAQP, with k rows active.
 _ORDERS: Final = {
-    "Mesor": ("N^2", "dense factor of (N, 2N)"),
+    "Mesor": ("N^2", "dense factor of (N, N)"),
     "DAQP": ("N^2", "all rows tried; and k^2 for its factor"),
     "OSQP condensed": ("N^2", "dense response"),
     "OSQP sparse": ("N", "banded factor"),
