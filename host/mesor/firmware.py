@@ -23,9 +23,9 @@ from mesor.folding import constants_of, fold
 
 _ENTRY: Final = "main.py"
 # The Python twins of the machine-code kernels and the alarms' words stay on the host.
+_TWINS: Final = ("active_set", "framing", "kernels", "refine", "warm_start")
 _HOST_ONLY: Final = frozenset(
-    [f"pump/core/{name}_twin.py" for name in ("active_set", "kernels", "refine", "warm_start")]
-    + ["pump/spec/alarm_words.py"]
+    [f"pump/core/{name}_twin.py" for name in _TWINS] + ["pump/spec/alarm_words.py"]
 )
 # RP2040 machine code; -O2 drops assertions and keeps the line numbers of a traceback.
 _FLAGS: Final = ("-march=armv6m", "-O2")

@@ -43,7 +43,7 @@ def test_the_real_firmware_has_every_module_but_those_of_the_host(pump: dict[str
     """A module left out is an ImportError on the first board that needs it."""
     sources = {path.relative_to(ROOT) for path in (ROOT / "pump").rglob("*.py")}
     expected = {path.with_suffix(".mpy").as_posix() for path in sources} | {"main.py"}
-    kernels = ("active_set", "kernels", "refine", "warm_start")
+    kernels = ("active_set", "framing", "kernels", "refine", "warm_start")
     twins = {f"pump/core/{name}_twin.mpy" for name in kernels}
     assert set(pump) == expected - twins - {"pump/spec/alarm_words.mpy"}
 

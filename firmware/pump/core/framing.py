@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""COBS and CRC-32, byte by byte, without the heap.
+"""Frames on the wire: COBS between zero bytes, CRC-32 at the end, without the heap.
 
-One text, two machines: viper compiles these functions on the board and CPython
-runs them as they stand, so the wire format has a single definition.
+The loops over bytes are machine code on a board and Python elsewhere, and mean the same.
 COBS: Cheshire & Baker, IEEE/ACM ToN 7(2), 1999.  CRC-32: IEEE 802.3, reflected.
 """
 
 from array import array
 
-from pump.compat import const, micropython, ptr8, ptr32
+from pump.compat import ON_DEVICE, const, micropython, ptr8
+
+if ON_DEVICE:
+    from pump.core.framing_thumb import append_crc, decode, encode, has_crc
+else:
+    from pump.core.framing_twin import append_crc, decode, encode, has_crc
 
 _POLYNOMIAL = const(0xEDB88320)
 
@@ -26,91 +30,17 @@ def _byte_table() -> array:
 
 _TABLE = _byte_table()
 
-# CRC-32 of anything that ends with its own CRC-32, and of nothing else.
-_RESIDUE = b"\x1c\xdf\x44\x21"
+
+def crc32(source) -> int:
+    """Return CRC-32 of some bytes, 0..2**32 - 1.  Allocates: not for the tick."""
+    sealed = bytearray(source) + bytearray(4)
+    append_crc(_TABLE, sealed, len(source))
+    return int.from_bytes(sealed[-4:], "little")
 
 
-@micropython.viper
-def crc32_into(source, count: int, table: ptr32, out: ptr8, at: int):
-    """Write CRC-32 of the first `count` bytes of any buffer to out[at:at + 4], little-endian.
-
-    `table` is `_TABLE`; bits are masked after each shift, so that int32 on the
-    chip and unbounded ints on CPython hold the same low 32 bits.
-    """
-    octets = ptr8(source)
-    crc = -1
-    for i in range(count):
-        crc = ((crc >> 8) & 0x00FFFFFF) ^ table[(crc ^ octets[i]) & 255]
-    crc = crc ^ -1
-    out[at] = crc & 255
-    out[at + 1] = (crc >> 8) & 255
-    out[at + 2] = (crc >> 16) & 255
-    out[at + 3] = (crc >> 24) & 255
-
-
-def crc32(source, count: int) -> int:
-    """Return CRC-32 of the first `count` bytes, 0..2**32 - 1.  Allocates: not for the tick."""
-    out = bytearray(4)
-    crc32_into(source, count, _TABLE, out, 0)
-    return int.from_bytes(out, "little")
-
-
-@micropython.viper
-def encode(source: ptr8, count: int, out: ptr8) -> int:
-    """COBS-encode source[:count] into `out`, zero byte last; return the bytes written.
-
-    `out` needs count + count // 254 + 2 bytes.
-    """
-    code_at = 0
-    at = 1
-    for i in range(count):
-        byte = source[i]
-        if byte == 0:
-            out[code_at] = at - code_at
-            code_at = at
-            at += 1
-        else:
-            out[at] = byte
-            at += 1
-            if at - code_at == 255:
-                out[code_at] = 255
-                code_at = at
-                at += 1
-    out[code_at] = at - code_at
-    out[at] = 0
-    return at + 1
-
-
-@micropython.viper
-def decode(source: ptr8, count: int, out: ptr8, room: int) -> int:
-    """Decode source[:count], zero byte left off, into `out`; return the length.
-
-    Returns -1 for what no encoder writes: a zero inside, a block that runs past
-    the end, nothing at all, or more than `room` bytes.
-    """
-    at = 0
-    i = 0
-    while i < count:
-        code = source[i]
-        i += 1
-        end = i + code - 1
-        if code == 0 or end > count or at + code - 1 > room:
-            return -1
-        while i < end:
-            byte = source[i]
-            if byte == 0:
-                return -1
-            out[at] = byte
-            at += 1
-            i += 1
-        if code != 255 and i < count:
-            if at == room:
-                return -1
-            out[at] = 0
-            at += 1
-    if count == 0:
-        return -1
-    return at
+def ends_with_crc(source, count: int) -> bool:
+    """Say whether the first `count` bytes of any buffer end with the CRC-32 of those before."""
+    return has_crc(_TABLE, source, count) == 1
 
 
 @micropython.viper
@@ -142,7 +72,6 @@ class FrameReader:
         self._coded = bytearray(frame_bytes_max + frame_bytes_max // 254 + 2)
         self._coded_room = len(self._coded)
         self._count = 0  # coded bytes of the frame so far; beyond the room they are not kept
-        self._check = bytearray(4)
 
     @micropython.native
     def feed(self, source, at: int, count: int) -> int:
@@ -172,8 +101,7 @@ class FrameReader:
         if count <= self._coded_room:
             length = decode(self._coded, count, self.frame, self._room)
         if length >= 8:
-            crc32_into(self.frame, length, _TABLE, self._check, 0)
-            if self._check == _RESIDUE:
+            if has_crc(_TABLE, self.frame, length):
                 return length - 4
         self.dropped += 1
         return 0
@@ -196,5 +124,5 @@ class FrameWriter:
         plain[2] = sequence & 255
         plain[3] = (sequence >> 8) & 255
         count = body_bytes + 4
-        crc32_into(plain, count, _TABLE, plain, count)
+        append_crc(_TABLE, plain, count)
         return encode(plain, count + 4, self.coded)

@@ -5,7 +5,7 @@ Nothing is defaulted and nothing imputed: a program that is not entirely in rang
 does not run.  Called once per program, never in the tick, so it may allocate.
 """
 
-from pump.core.framing import crc32
+from pump.core.framing import ends_with_crc
 from pump.spec import limits, reasons
 from pump.spec import program as layout
 
@@ -113,7 +113,7 @@ def check(words) -> int:
         return reasons.RESULT_BAD_LENGTH
     if not (_products_fit(words) and _windows_are_right(words) and _course_is_right(words)):
         return reasons.RESULT_OUT_OF_RANGE
-    if crc32(words, 4 * offsets[-1]) & 0xFFFFFFFF != words[-1] & 0xFFFFFFFF:
+    if not ends_with_crc(words, 4 * len(words)):
         return reasons.RESULT_PROGRAM_CHECKSUM
     return reasons.RESULT_OK
 

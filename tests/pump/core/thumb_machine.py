@@ -161,16 +161,28 @@ class ThumbMachine:
         self._free += 4 * len(values)
         return address
 
+    def place_bytes(self, content: bytes) -> int:
+        """Copy bytes into memory; return their address."""
+        address = self._free
+        self._cpu.mem_write(address, content)
+        self._free += len(content) + 3 & ~3
+        return address
+
+    def read_bytes(self, address: int, count: int) -> bytes:
+        """Return `count` bytes at `address`."""
+        return bytes(self._cpu.mem_read(address, count))
+
     def read(self, address: int, count: int) -> list[int]:
         """Return `count` int32 words at `address`."""
         return list(struct.unpack(f"<{count}i", self._cpu.mem_read(address, 4 * count)))
 
-    def call(self, name: str, argument: int) -> int:
+    def call(self, name: str, *arguments: int) -> int:
         """Call a kernel; return its r0, signed.  r4 to r11 and sp must come back."""
         kept = range(UC_ARM_REG_R4, UC_ARM_REG_R11 + 1)
         for register in kept:
             self._cpu.reg_write(register, 0x5A5A_0000 + register)
-        self._cpu.reg_write(UC_ARM_REG_R0, argument)
+        for register, argument in enumerate(arguments, UC_ARM_REG_R0):
+            self._cpu.reg_write(register, argument)
         self._cpu.reg_write(UC_ARM_REG_SP, _STACK)
         self._cpu.reg_write(UC_ARM_REG_LR, _RETURN | 1)
         self._cpu.emu_start(self._entry[name] | 1, _RETURN, count=_CALL_MAX)
@@ -180,7 +192,7 @@ class ThumbMachine:
         result: int = self._cpu.reg_read(UC_ARM_REG_R0)
         return result - (1 << 32) if result >> 31 else result
 
-    def call_counting_cycles(self, name: str, argument: int) -> tuple[int, int]:
+    def call_counting_cycles(self, name: str, *arguments: int) -> tuple[int, int]:
         """Call a kernel; return its result and its cycles on a Cortex-M0+ without waits."""
         cycles = 0
         expected = -1
@@ -195,7 +207,7 @@ class ThumbMachine:
 
         hook = self._cpu.hook_add(UC_HOOK_CODE, count)
         try:
-            return self.call(name, argument), cycles
+            return self.call(name, *arguments), cycles
         finally:
             self._cpu.hook_del(hook)
 
