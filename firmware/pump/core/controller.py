@@ -9,7 +9,7 @@ may depend on.  `mesor replay` runs this very class on the logged inputs.
 from array import array
 
 from pump.compat import const, micropython, ptr32
-from pump.core import supervisor
+from pump.core import limiter, supervisor
 from pump.core.course import Course
 from pump.core.detectors import Detectors
 from pump.core.estimator import Estimator
@@ -89,7 +89,7 @@ class Controller:
             estimator.states,
             planner.source,
             self.supervisor.state == reasons.STATE_RUNNING and not planner.resting,
-            self.limiter.reason,
+            self.limiter.account[limiter.REASON],
         )
         found = self._supervise(found)
         move = self._next_move()
@@ -185,7 +185,7 @@ class Controller:
         solver = self.planner.solver
         record[at.FAULT_REASON] = self.supervisor.fault
         stands = not self.supervisor.delivers()
-        record[at.LIMIT_REASON] = reasons.LIMIT_STOPPED if stands else self.limiter.reason
+        record[at.LIMIT_REASON] = reasons.LIMIT_STOPPED if stands else self.limiter.account[limiter.REASON]
         state = self.estimator.state
         for i in range(self.estimator.states):
             record[at.ESTIMATE + i] = state[i]
@@ -194,10 +194,11 @@ class Controller:
         record[at.PLAN_SOURCE] = self.planner.source
         record[at.MOVE] = move
         record[at.STEPS] = steps
-        record[at.STEPS_TOTAL] = self.limiter.total
-        record[at.CARRY] = self.limiter.carry
-        record[at.STEPS_ASKED] = self.limiter.asked
-        record[at.ON_BOARD] = self.limiter.on_board
+        account = self.limiter.account
+        record[at.STEPS_TOTAL] = account[limiter.TOTAL]
+        record[at.CARRY] = account[limiter.CARRY]
+        record[at.STEPS_ASKED] = account[limiter.ASKED]
+        record[at.ON_BOARD] = account[limiter.ON_BOARD]
         record[at.SOLVE_US] = solver.solve_us
         record[at.PHASE] = self.course.phase
         record[at.TARGET] = self.course.target

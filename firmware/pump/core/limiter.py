@@ -13,7 +13,7 @@ wanted before any of them.
 
 from array import array
 
-from pump.compat import const, micropython
+from pump.compat import const, micropython, ptr32
 from pump.spec import messages, reasons
 from pump.spec import program as layout
 
@@ -22,49 +22,152 @@ _KEEP_BITS = const(14)
 _KEEP_MASK = const((1 << 14) - 1)
 _ON_BOARD_MAX = const((1 << 28) - 1)  # keeps the decay's products below 2**30
 
+# Words of the account.
+REASON = const(0)  # the limit that acted last, spec.reasons.LIMIT_*
+TOTAL = const(1)  # microsteps commanded since the therapy began
+CARRY = const(2)  # fraction of a microstep, Q(data_bits)
+ASKED = const(3)  # microsteps of this tick before any limit
+ON_BOARD = const(4)  # microsteps given and not yet cleared
+_MOVE = const(5)  # of this tick, after the limits on moves
+_PLACE = const(6)  # in the history, where this tick's steps will be written
+_HOUR = const(7)  # microsteps of the last ticks_hour - 1 ticks
+_DAY = const(8)  # microsteps of the last ticks_day - 1 ticks
+_WORDS = const(9)
+
+
+@micropython.viper
+def _ask(words: ptr32, account: ptr32, move: int, level: int):
+    """Bound the move, after what was asked for is written down."""
+    one = 1 << words[layout.AT_DATA_BITS]
+    reason = int(reasons.LIMIT_NONE)
+    if move < 0:
+        move = 0
+    if move > one:
+        move = one
+        reason = reasons.LIMIT_RATE
+    wanted = move * words[layout.AT_STEPS_FULL] + account[CARRY]
+    account[ASKED] = wanted >> words[layout.AT_DATA_BITS]
+    if move > account[_MOVE] + words[layout.AT_CHANGE_MAX]:
+        move = account[_MOVE] + words[layout.AT_CHANGE_MAX]
+        reason = reasons.LIMIT_RISE
+    if level >= words[layout.AT_CEILING] and move > 0:
+        move = 0
+        reason = reasons.LIMIT_CEILING
+    account[_MOVE] = move
+    account[REASON] = reason
+
+
+@micropython.viper
+def _within_caps(words: ptr32, account: ptr32) -> int:
+    """Return the microsteps of the move that the caps of amount leave; carry the fraction.
+
+    What is cut is forgotten, never caught up.
+    """
+    bits = words[layout.AT_DATA_BITS]
+    wanted = account[_MOVE] * words[layout.AT_STEPS_FULL] + account[CARRY]
+    steps = wanted >> bits
+    account[CARRY] = wanted - (steps << bits)
+    # The tightest of the caps acts.
+    left = words[layout.AT_STEPS_TICK_MAX]
+    reason = int(reasons.LIMIT_RATE)
+    if words[layout.AT_STEPS_HOUR_MAX] - account[_HOUR] < left:
+        left = words[layout.AT_STEPS_HOUR_MAX] - account[_HOUR]
+        reason = reasons.LIMIT_HOUR
+    if words[layout.AT_STEPS_DAY_MAX] - account[_DAY] < left:
+        left = words[layout.AT_STEPS_DAY_MAX] - account[_DAY]
+        reason = reasons.LIMIT_DAY
+    if words[layout.AT_ON_BOARD_MAX] - account[ON_BOARD] < left:
+        left = words[layout.AT_ON_BOARD_MAX] - account[ON_BOARD]
+        reason = reasons.LIMIT_ON_BOARD
+    # A window may begin overdrawn by the therapy before: no steps are nothing to cut.
+    if left < 0:
+        left = 0
+    if steps > left:
+        steps = left
+        account[CARRY] = 0
+        account[REASON] = reason
+    account[TOTAL] = (account[TOTAL] + steps) & _TOTAL_MASK
+    return steps
+
+
+@micropython.viper
+def _record(words: ptr32, account: ptr32, history: ptr32, steps: int):
+    """Write this tick into the windows and move them on by one tick."""
+    ticks_day = words[layout.AT_TICKS_DAY]
+    place = account[_PLACE]
+    history[place] = steps
+    oldest = place + 1 - words[layout.AT_TICKS_HOUR]
+    if oldest < 0:
+        oldest += ticks_day
+    account[_HOUR] += steps - history[oldest]
+    place += 1
+    if place == ticks_day:
+        place = 0
+    account[_DAY] += steps - history[place]
+    account[_PLACE] = place
+
+
+@micropython.viper
+def _clear(words: ptr32, account: ptr32, steps: int):
+    """Let a tick's worth of the drug on board be cleared, rounded up, after `steps` more."""
+    keep = words[layout.AT_ON_BOARD_KEEP]
+    given = account[ON_BOARD] + steps
+    if given > _ON_BOARD_MAX:
+        given = _ON_BOARD_MAX
+    low = (given & _KEEP_MASK) * keep + _KEEP_MASK
+    account[ON_BOARD] = (given >> _KEEP_BITS) * keep + (low >> _KEEP_BITS)
+
 
 class Limiter:
-    """Turns a move into microsteps; `reason` says which limit acted last."""
+    """Turns a move into microsteps; `account` says what was asked, given and limited."""
 
     def __init__(self, words, history=None):
         """Take the program's words, and `quarters` of the therapy before."""
+        self._words = words
         self._tick_s = words[layout.AT_TICK_S]
-        self._one_bits = words[layout.AT_DATA_BITS]
-        self._one = 1 << self._one_bits
-        self._steps_full = words[layout.AT_STEPS_FULL]
-        self._tick_max = words[layout.AT_STEPS_TICK_MAX]
-        self._hour_max = words[layout.AT_STEPS_HOUR_MAX]
-        self._day_max = words[layout.AT_STEPS_DAY_MAX]
-        self._ticks_hour = words[layout.AT_TICKS_HOUR]
         self._ticks_day = words[layout.AT_TICKS_DAY]
-        self._change_max = words[layout.AT_CHANGE_MAX]
-        self._on_board_max = words[layout.AT_ON_BOARD_MAX]
-        self._keep = words[layout.AT_ON_BOARD_KEEP]
-        self._ceiling = words[layout.AT_CEILING]
         self._history = array("i", [0] * self._ticks_day)
-        self._at = 0  # where this tick's steps will be written
-        self._hour = 0  # steps of the last ticks_hour - 1 ticks
-        self._day = 0  # steps of the last ticks_day - 1 ticks
-        self._move = 0  # of the tick before
-        self.carry = 0
-        self.total = 0
-        self.asked = 0  # microsteps of this tick before any limit
-        self.on_board = 0  # microsteps given and not yet cleared
-        self.reason = reasons.LIMIT_NONE
+        self.account = array("i", [0] * _WORDS)
         if history is not None:
             self._take_over(history)
 
+    @property
+    def reason(self) -> int:
+        """Return the limit that acted last, spec.reasons.LIMIT_*."""
+        return self.account[REASON]
+
+    @property
+    def total(self) -> int:
+        """Return the microsteps commanded since the therapy began, modulo 2**30."""
+        return self.account[TOTAL]
+
+    @property
+    def carry(self) -> int:
+        """Return the fraction of a microstep that is carried, Q(data_bits)."""
+        return self.account[CARRY]
+
+    @property
+    def asked(self) -> int:
+        """Return the microsteps of this tick before any limit."""
+        return self.account[ASKED]
+
+    @property
+    def on_board(self) -> int:
+        """Return the microsteps given and not yet cleared."""
+        return self.account[ON_BOARD]
+
     def _take_over(self, history) -> None:
         """Charge what was given before, each quarter hour as if at its very end."""
+        words, account = self._words, self.account
         for quarter in range(messages.HISTORY_WORDS):
             ticks_ago = quarter * messages.HISTORY_S // self._tick_s + 1
             if ticks_ago < self._ticks_day:
                 self._history[-ticks_ago] += history[quarter]
-                self._day += history[quarter]
-            if ticks_ago < self._ticks_hour:
-                self._hour += history[quarter]
+                account[_DAY] += history[quarter]
+            if ticks_ago < words[layout.AT_TICKS_HOUR]:
+                account[_HOUR] += history[quarter]
         for ticks_ago in range(self._ticks_day - 1, 0, -1):
-            self._decay(self._history[-ticks_ago])
+            _clear(words, account, self._history[-ticks_ago])
 
     def quarters(self, elapsed_s: int):
         """Return the microsteps of the last day by quarter hours, the newest first.
@@ -81,10 +184,12 @@ class Limiter:
         return history
 
     @micropython.native
+    @micropython.native
     def advance(self, ticks: int) -> None:
         """Let `ticks` go by without a step, before the tick that `limit` decides."""
         for _ in range(ticks if ticks < self._ticks_day else self._ticks_day):
-            self._record(0)
+            _record(self._words, self.account, self._history, 0)
+            _clear(self._words, self.account, 0)
 
     @micropython.native
     def limit(self, move: int, level: int = 0) -> int:
@@ -92,70 +197,13 @@ class Limiter:
 
         level: the estimated concentration, Q(estimate_bits).
         """
-        self.reason = reasons.LIMIT_NONE
-        if move < 0:
-            move = 0
-        if move > self._one:
-            move = self._one
-            self.reason = reasons.LIMIT_RATE
-        self.asked = (move * self._steps_full + self.carry) >> self._one_bits
-        if move > self._move + self._change_max:
-            move = self._move + self._change_max
-            self.reason = reasons.LIMIT_RISE
-        if level >= self._ceiling and move:
-            move = 0
-            self.reason = reasons.LIMIT_CEILING
-        self._move = move
-        steps = self._within_caps(move)
-        self._record(steps)
-        self.total = (self.total + steps) & _TOTAL_MASK
+        words, account = self._words, self.account
+        _ask(words, account, move, level)
+        steps = _within_caps(words, account)
+        _record(words, account, self._history, steps)
+        _clear(words, account, steps)
         return steps
 
-    @micropython.native
-    def _within_caps(self, move: int) -> int:
-        """Return the microsteps of `move` that the caps of amount leave; carry the fraction."""
-        wanted = move * self._steps_full + self.carry
-        steps = wanted >> self._one_bits
-        self.carry = wanted - (steps << self._one_bits)
-        if steps > self._tick_max:
-            steps = self._cut_to(self._tick_max, reasons.LIMIT_RATE)
-        # A window may begin overdrawn by the therapy before: no steps are nothing to cut.
-        if steps > self._hour_max - self._hour and steps:
-            steps = self._cut_to(self._hour_max - self._hour, reasons.LIMIT_HOUR)
-        if steps > self._day_max - self._day and steps:
-            steps = self._cut_to(self._day_max - self._day, reasons.LIMIT_DAY)
-        if steps > self._on_board_max - self.on_board and steps:
-            steps = self._cut_to(self._on_board_max - self.on_board, reasons.LIMIT_ON_BOARD)
-        return steps
-
-    @micropython.native
-    def _cut_to(self, most: int, reason: int) -> int:
-        """Return `most`, none if negative; what is cut is forgotten, never caught up."""
-        self.reason = reason
-        self.carry = 0
-        return 0 if most < 0 else most
-
-    @micropython.native
-    def _record(self, steps: int) -> None:
-        """Write this tick into the windows and move them on by one tick."""
-        history = self._history
-        history[self._at] = steps
-        self._hour += steps - self._step_at(self._ticks_hour - 1)
-        self._day += steps - self._step_at(self._ticks_day - 1)
-        self._decay(steps)
-        self._at = self._at + 1 if self._at + 1 < self._ticks_day else 0
-
-    @micropython.native
-    def _decay(self, steps: int) -> None:
-        """Let a tick's worth of the drug on board be cleared, rounded up, after `steps` more."""
-        given = self.on_board + steps
-        if given > _ON_BOARD_MAX:
-            given = _ON_BOARD_MAX
-        low = (given & _KEEP_MASK) * self._keep + _KEEP_MASK
-        self.on_board = (given >> _KEEP_BITS) * self._keep + (low >> _KEEP_BITS)
-
-    @micropython.native
     def _step_at(self, ticks_ago: int) -> int:
         """Return the steps of the tick that many before the one being written."""
-        at = self._at - ticks_ago
-        return self._history[at if at >= 0 else at + self._ticks_day]
+        return self._history[self.account[_PLACE] - ticks_ago]
