@@ -185,7 +185,9 @@ class Controller:
         solver = self.planner.solver
         record[at.FAULT_REASON] = self.supervisor.fault
         stands = not self.supervisor.delivers()
-        record[at.LIMIT_REASON] = reasons.LIMIT_STOPPED if stands else self.limiter.account[limiter.REASON]
+        record[at.LIMIT_REASON] = (
+            reasons.LIMIT_STOPPED if stands else self.limiter.account[limiter.REASON]
+        )
         state = self.estimator.state
         for i in range(self.estimator.states):
             record[at.ESTIMATE + i] = state[i]
