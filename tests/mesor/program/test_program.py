@@ -20,9 +20,10 @@ from mesor.program import (
     SafetyLimits,
     Therapy,
     compile_program,
+    fixed,
 )
 from mesor.program.design import design, discretise
-from mesor.program.exact import ExactSolver
+from mesor.program.exact import ExactSolver, by_group
 from mesor.program.exact_plan import ExactPlan
 from mesor.program.proof import prove
 from mesor.program.reference import ReferenceSolver
@@ -187,6 +188,25 @@ def test_a_horizon_that_is_padded_has_the_answers_of_the_bare_problem(horizon: i
     expected = reference.first_moves(drawn.demand[:, few], drawn.move_before)
     assert outcome.solved.all()
     assert np.abs(outcome.moves[:, 0] / (1 << 14) - expected).max() < 5e-4
+
+
+def test_the_factors_roundings_cancel_along_every_row() -> None:
+    """From any column to the end they sum to half an LSB at most; drawn afresh, to ever more."""
+    random = np.random.default_rng(SEED)
+    values = random.normal(0.0, 0.3, (6, 40))
+    table = fixed.steady(values, 10, "factor")
+    error = table / 2.0**10 - values
+    tails = np.cumsum(error[:, ::-1], axis=1)
+    assert np.abs(tails).max() <= 0.5 / 2**10 + 1e-12
+    assert np.abs(error).max() <= 1.0 / 2**10 + 1e-12
+
+
+def test_rows_are_kept_tick_by_tick_and_read_by_group() -> None:
+    """Change and move of every tick side by side, then the outputs."""
+    rows = np.arange(12)
+    kept = fixed.by_tick(rows)
+    assert kept.tolist() == [0, 4, 1, 5, 2, 6, 3, 7, 8, 9, 10, 11]
+    assert by_group(kept).tolist() == rows.tolist()
 
 
 @pytest.mark.parametrize("horizon", [8, 40])
