@@ -49,6 +49,17 @@ def _write_plan(
         record[at.PLAN + i] = (moves[i] << 15) | conc
 
 
+@micropython.viper
+def _write_account(record: ptr32, account: ptr32, state: ptr32, states: int):
+    """Write the limiter's account and the estimate."""
+    record[at.STEPS_TOTAL] = account[limiter.TOTAL]
+    record[at.CARRY] = account[limiter.CARRY]
+    record[at.STEPS_ASKED] = account[limiter.ASKED]
+    record[at.ON_BOARD] = account[limiter.ON_BOARD]
+    for i in range(states):
+        record[at.ESTIMATE + i] = state[i]
+
+
 class Controller:
     """One therapy: built from a checked program, then `decide` once a tick."""
 
@@ -181,31 +192,21 @@ class Controller:
     @micropython.native
     def _report(self, move: int, steps: int) -> None:
         """Write the outputs into the record."""
-        record = self.record
-        solver = self.planner.solver
+        record, planner, course = self.record, self.planner, self.course
+        solver, account = planner.solver, self.limiter.account
+        delivers = self.supervisor.delivers()
         record[at.FAULT_REASON] = self.supervisor.fault
-        stands = not self.supervisor.delivers()
-        record[at.LIMIT_REASON] = (
-            reasons.LIMIT_STOPPED if stands else self.limiter.account[limiter.REASON]
-        )
-        state = self.estimator.state
-        for i in range(self.estimator.states):
-            record[at.ESTIMATE + i] = state[i]
+        record[at.LIMIT_REASON] = account[limiter.REASON] if delivers else reasons.LIMIT_STOPPED
         record[at.ITERATIONS] = solver.iterations
         record[at.SOLVED] = 1 if solver.solved else 0
-        record[at.PLAN_SOURCE] = self.planner.source
+        record[at.PLAN_SOURCE] = planner.source
         record[at.MOVE] = move
         record[at.STEPS] = steps
-        account = self.limiter.account
-        record[at.STEPS_TOTAL] = account[limiter.TOTAL]
-        record[at.CARRY] = account[limiter.CARRY]
-        record[at.STEPS_ASKED] = account[limiter.ASKED]
-        record[at.ON_BOARD] = account[limiter.ON_BOARD]
         record[at.SOLVE_US] = solver.solve_us
-        record[at.PHASE] = self.course.phase
-        record[at.TARGET] = self.course.target
-        record[at.AREA] = self.course.area
-        planner = self.planner
+        record[at.PHASE] = course.phase
+        record[at.TARGET] = course.target
+        record[at.AREA] = course.area
+        _write_account(record, account, self.estimator.state, self.estimator.states)
         _write_plan(
             record,
             planner.moves,
