@@ -140,10 +140,8 @@ class Controller:
     def _next_move(self) -> int:
         """Return the move that state and course allow."""
         planner = self.planner
-        if not self.supervisor.delivers():
+        if not self.supervisor.delivers() or self.course.phase == reasons.PHASE_REST:
             return planner.stand_still()
-        if self.course.phase == reasons.PHASE_REST:
-            return planner.rest()
         if self.supervisor.state == reasons.STATE_FALLBACK:
             return planner.fall_back(self._move)
         return planner.plan(self._move, self.course.target)

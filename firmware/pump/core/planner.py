@@ -88,16 +88,12 @@ class Planner:
         return self._within_change(self._fallback, move_before)
 
     def stand_still(self) -> int:
-        """Return no move: the pump does not run."""
+        """Return no move: pump or course ask for none, and the plan is the free response."""
+        kernels.multiply(self._free_block)
+        self.resting = True
         self.solver.skip()
         self._hold(0)
         return 0
-
-    def rest(self) -> int:
-        """Return no move: the course asks for none, and the plan is the free response."""
-        kernels.multiply(self._free_block)
-        self.resting = True
-        return self.stand_still()
 
     def _hold(self, move: int) -> None:
         """Make the plan one constant move."""

@@ -193,3 +193,24 @@ def test_the_record_shows_the_plan(words: array[int]) -> None:
         level = planner.free[i] + (solver.outputs[i] >> solver.outputs_shift)
         assert (word & 0x7FFF) == max(0, min(at.PLAN_CONC_MAX, level // 4))
     assert len(controller.record) == at.word_count(words[layout.AT_HORIZON])
+
+
+def test_the_plan_of_a_pump_that_stands_is_what_happens_without_it(words: array[int]) -> None:
+    """A reviewer must not see the plan of the tick before the fault, nor any dose to come."""
+    controller = controller_of(words)
+    for tick in range(6):
+        decide(controller, tick, 10_000 + 1000 * tick)
+    decide(controller, 6, 16_000, BOARD_FLAGS=1)
+    states = words[layout.AT_STATES]
+    offsets = layout.table_offsets(words[layout.AT_HORIZON], states, words[layout.AT_GAIN_COUNT])
+    estimate = controller.record[at.ESTIMATE : at.ESTIMATE + states]
+    shift = words[layout.AT_FREE_SHIFT]
+    levels = set()
+    for i in range(words[layout.AT_HORIZON]):
+        row = words[offsets[2] + i * states : offsets[2] + (i + 1) * states]
+        free = (
+            sum(a * b for a, b in zip(row, estimate, strict=True)) + (1 << (shift - 1))
+        ) >> shift
+        assert controller.record[at.PLAN + i] == max(0, min(at.PLAN_CONC_MAX, free // 4))
+        levels.add(free)
+    assert len(levels) > words[layout.AT_HORIZON] // 2, "a flat response would show nothing"
