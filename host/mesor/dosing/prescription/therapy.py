@@ -1,40 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""Writes the therapy that `mesor compile` takes: the level that the pump shall hold.
+"""Writes the therapy that `mesor compile` takes: what the pump chases, and its limits of dose.
 
-An area over 24 h is a level times 24 h; a free level above the MIC is a total level above
-its low end.  Peaks are not a level, and are refused.  mg/L, mg/h, mg/mL.
+The controller's model is the patient's own, linear at the target.  mg/L, mg/h, mg/mL.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from mesor.dosing.kinetics import KineticModel, steady_rate_mg_h
+from mesor.dosing.prescription.chase import LONGER, Chase, chase_of
 from mesor.dosing.prescription.prescription import Prescription
 from mesor.errors import DosingError, MesorError
 from mesor.input_tables import read_table
+from mesor.program.problem import ControlModel
+from mesor.program.reach import level_after_infusion_mg_l
 from mesor.program.therapy_file import TherapyFile
 
-_MARGIN = 1.25  # over a level that must be exceeded: readings scatter by 5 to 10 %
-_WIDE = 2.0  # a window open above ends at so many times its low end
 _FULL_ML_H = 12.0  # full rate of the usual syringe: a tick of 5 min is then 14,000 microsteps
 _LOADING_H = 1.0  # the central volume is filled to target in about this
-_STANDARD_MG_ML = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
-_TICK_S = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The level to hold, and its window, mg/L of total drug."""
-
-    target_mg_l: float
-    low_mg_l: float
-    high_mg_l: float
+_STANDARD_MG_ML = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    20,
+    40,
+    50,
+    100,
+)
+_TICK_S, _PULSE_TICK_S = 300, 120  # a pulse of half an hour is fifteen ticks
+_HEADROOM = 1.6  # of a pulse: for volumes that much larger than the likeliest
 
 
 def write_therapy(found: Prescription, path: Path, syringe_mg_ml: float | None) -> tuple[str, ...]:
@@ -71,60 +80,41 @@ def _notes(found: Prescription, conc_mg_ml: float) -> tuple[str, ...]:
         )
     if own.saturable:
         notes.append("The controller's model is linear; its clearance is that at the target.")
+    if found.order.drug.target.index == "effect_site_level":
+        notes.append("The pump holds the level in plasma; the effect site follows it.")
     return tuple(notes)
 
 
 def _table(found: Prescription, syringe_mg_ml: float | None) -> dict[str, Any]:
     """Return the file as a table."""
-    window = window_of(found)
     model = likeliest(found)
-    steady_mg_h = steady_rate_mg_h(model.disposition, window.target_mg_l)
-    therapy = _therapy_table(found, window, model, steady_mg_h)
-    conc = _syringe_mg_ml(therapy["rate_max_mg_h"]) if syringe_mg_ml is None else syringe_mg_ml
-    table: dict[str, Any] = {
+    chase = chase_of(found, model)
+    allowed_mg_h = min(
+        (limit.most for limit in found.order.drug.limits if limit.quantity == "rate"),
+        default=math.inf,
+    )
+    control = _model_table(model, chase.target_mg_l)
+    if chase.kind == "pulse":
+        caps = _pulse_caps(chase, control, allowed_mg_h)
+    else:
+        caps = _holding_caps(chase, model, allowed_mg_h)
+    conc = _syringe_mg_ml(caps["rate_max_mg_h"]) if syringe_mg_ml is None else syringe_mg_ml
+    tick_s = _PULSE_TICK_S if chase.kind == "pulse" else _TICK_S
+    window = {"target_mg_l": chase.target_mg_l} if chase.kind != "area" else {}
+    window |= {"window_low_mg_l": chase.low_mg_l, "window_high_mg_l": chase.high_mg_l}
+    therapy = {"kind": chase.kind, **window, **chase.course_keys(), **caps, "tick_s": tick_s}
+    return {
         "name": f"{found.order.drug.name}-prescribed",
         "description": _description(found),
         "drug": {"name": found.order.drug.name, "conc_mg_ml": float(conc)},
-        "model": _rounded(_model_table(model, window.target_mg_l)),
+        "model": _rounded(control),
         "therapy": _rounded(therapy),
     }
-    return table
-
-
-def window_of(found: Prescription) -> Window:
-    """Return the level that the aim comes to; DosingError where it is none."""
-    aim = found.aim
-    if aim is None:
-        raise DosingError(
-            f"{found.order.drug.name} has no level as its target; there is nothing for --out."
-        )
-    hours = {"auc24": 24.0, "course_auc": _course_h(found)}.get(aim.quantity, 1.0)
-    if aim.quantity == "peak":
-        raise DosingError(
-            f"{aim.says} is a peak, and --out holds a level; give {found.order.drug.name} by its "
-            "regimen, without --out."
-        )
-    low, high = aim.low, aim.high
-    if aim.goal is not None and not (low or 0.0) < aim.goal < (high or math.inf):
-        low = high = aim.goal
-    if low is not None and high is not None and low < high:
-        assert aim.aimed is not None, "a window has a middle"
-        return Window(aim.aimed / hours, low / hours, high / hours)
-    if low is not None and high is None:
-        return Window(_MARGIN * low / hours, low / hours, _WIDE * low / hours)
-    value = low if low is not None else high
-    assert value is not None, "an aim has at least one end"
-    return Window(value / hours, 0.8 * value / hours, 1.2 * value / hours)
 
 
 def likeliest(found: Prescription) -> KineticModel:
     """Return the kinetics of the model that weighs most."""
     return max(found.fits, key=lambda fit: fit.weight).now.kinetics_now
-
-
-def _course_h(found: Prescription) -> float:
-    """Return the length of the course that the target's area is of."""
-    return max((column.regimen.shape.duration_h for column in found.columns), default=24.0)
 
 
 def _model_table(model: KineticModel, target_mg_l: float) -> dict[str, Any]:
@@ -145,33 +135,45 @@ def _model_table(model: KineticModel, target_mg_l: float) -> dict[str, Any]:
     return table
 
 
-def _therapy_table(
-    found: Prescription, window: Window, model: KineticModel, steady_mg_h: float
-) -> dict[str, Any]:
-    """Return target, window and limits of dose."""
-    fill_mg = model.disposition.volume_central_l * window.target_mg_l
-    allowed = [limit.most for limit in found.order.drug.limits if limit.quantity == "rate"]
-    rate_max_mg_h = min([max(4.0 * steady_mg_h, steady_mg_h + fill_mg / _LOADING_H), *allowed])
+def _holding_caps(chase: Chase, model: KineticModel, allowed_mg_h: float) -> dict[str, float]:
+    """Return the limits of dose for a level held, or an area filled at one."""
+    steady_mg_h = steady_rate_mg_h(model.disposition, chase.target_mg_l)
+    fill_mg = model.disposition.volume_central_l * chase.target_mg_l
+    wanted_mg_h = max(4.0 * steady_mg_h, steady_mg_h + fill_mg / _LOADING_H)
+    rate_max_mg_h = min(wanted_mg_h, allowed_mg_h)
     if rate_max_mg_h < steady_mg_h:
         raise DosingError(
-            f"{window.target_mg_l:.4g} mg/L needs {steady_mg_h:.4g} mg/h; at most "
+            f"{chase.target_mg_l:.4g} mg/L needs {steady_mg_h:.4g} mg/h; at most "
             f"{rate_max_mg_h:g} mg/h may be infused, so no rate reaches it."
         )
     volume_l = model.disposition.volume_central_l + sum(
         volume for _, volume in model.disposition.peripheries
     )
-    day_mg = 1.5 * 24.0 * steady_mg_h + volume_l * window.high_mg_l
-    hour_mg = min(rate_max_mg_h, day_mg)
+    day_mg = 1.5 * 24.0 * steady_mg_h + volume_l * chase.high_mg_l
     return {
-        "target_mg_l": window.target_mg_l,
-        "window_low_mg_l": window.low_mg_l,
-        "window_high_mg_l": window.high_mg_l,
         "rate_max_mg_h": rate_max_mg_h,
         "rate_change_max_mg_h": 0.5 * rate_max_mg_h,
-        "dose_hour_max_mg": hour_mg,
+        "dose_hour_max_mg": min(rate_max_mg_h, day_mg),
         "dose_day_max_mg": day_mg,
         "fallback_rate_mg_h": 0.75 * steady_mg_h,
-        "tick_s": _TICK_S,
+    }
+
+
+def _pulse_caps(chase: Chase, control: dict[str, Any], allowed_mg_h: float) -> dict[str, float]:
+    """Return the limits of dose for pulses: what one takes from empty, and head-room."""
+    assert chase.chase_h is not None, "a pulse has a time to its peak"
+    assert chase.interval_h is not None, "and one to the next"
+    own = ControlModel(**{key: value for key, value in control.items() if key != "model"})
+    infusion_h = chase.chase_h / LONGER
+    rate_mg_h = chase.target_mg_l / level_after_infusion_mg_l(own, 1.0, infusion_h)
+    rate_max_mg_h = min(_HEADROOM * rate_mg_h, allowed_mg_h)
+    pulse_mg = _HEADROOM * rate_mg_h * infusion_h
+    return {
+        "rate_max_mg_h": rate_max_mg_h,
+        "rate_change_max_mg_h": rate_max_mg_h,
+        "dose_hour_max_mg": min(pulse_mg, _HEADROOM * rate_mg_h),
+        "dose_day_max_mg": pulse_mg * max(1, math.ceil(24.0 / chase.interval_h)),
+        "fallback_rate_mg_h": 0.0,
     }
 
 

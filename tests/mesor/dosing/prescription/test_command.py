@@ -78,15 +78,15 @@ def test_json_has_the_same_in_numbers(mesor: Any) -> None:
     assert usual["expected"]["auc24_mg_h_l"] == pytest.approx(500.0)
 
 
-def test_the_therapy_holds_the_level_that_the_area_comes_to(mesor: Any, tmp_path: Path) -> None:
-    """AUC24 400 to 600 is 16.7 to 25 mg/L; the file is what mesor compile reads."""
+def test_the_therapy_fills_the_area_of_the_prescription(mesor: Any, tmp_path: Path) -> None:
+    """AUC24 400 to 600 is 20.8 mg/L in its middle; the file is what mesor compile reads."""
     status, out, _ = mesor(
         BODY + KIDNEYS + DOSES, "--drug", "vancomycin", "--out", "t.toml", levels=LEVELS
     )
     therapy = load_therapy(tmp_path / "t.toml")
     assert status == 0 and "Prepare the syringe at" in out
     assert therapy.therapy.target_mg_l == pytest.approx(500 / 24, rel=1e-5)
-    assert therapy.therapy.window_low_mg_l == pytest.approx(400 / 24, rel=1e-5)
+    assert therapy.therapy.area_mg_h_l == pytest.approx(500)
     assert therapy.problem().model.clearance_l_h == therapy.model.clearance_l_h
     assert "# Assumed: MIC 1 mg/L" in (tmp_path / "t.toml").read_text()
 
@@ -208,9 +208,9 @@ def test_the_plot_is_a_page_of_its_own(mesor: Any, tmp_path: Path) -> None:
         ),
         (
             BODY + KIDNEYS,
-            ("--drug", "gentamicin", "--out", "t.toml"),
+            ("--drug", "clopidogrel", "--out", "t.toml"),
             None,
-            "is a peak, and --out holds a level",
+            "clopidogrel is dosed by its response, and no level or area is its target",
         ),
         (
             BODY + KIDNEYS,

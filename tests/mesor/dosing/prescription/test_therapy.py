@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""The therapy file of every drug that a pump can give, as far as a certified program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mesor.dosing.library import drug_names, load_drug
+from mesor.dosing.patient_file import PatientFile, covariates
+from mesor.dosing.prescription import Order, Prescription, prescribe
+from mesor.dosing.prescription.therapy import write_therapy
+from mesor.errors import DosingError
+from mesor.input_tables import read_table
+from mesor.program import compile_program
+from mesor.program.therapy_file import TherapyFile, load_therapy
+from pump.spec import limits
+
+PATIENT = """
+[patient]
+sex = "male"
+age_years = 50
+weight_kg = 75
+height_cm = 175
+[kidneys]
+creatinine_umol_l = 80
+[composition]
+albumin_g_l = 40
+"""
+# What a drug is dosed by decides the kind: PMC8354945, Table 1, and the labels.
+KINDS = {
+    "amikacin": "pulse",
+    "cefazolin": "time_above",
+    "cefepime": "time_above",
+    "ciprofloxacin": "area",
+    "fluorouracil": "area",
+    "gentamicin": "pulse",
+    "penicillin-g": "time_above",
+    "piperacillin": "time_above",
+    "propofol": "level",
+    "remifentanil": "level",
+    "tacrolimus": "level",
+    "tobramycin": "pulse",
+    "vancomycin": "area",
+}
+_SAMPLES = 100
+
+
+def prescribed(drug: str, target: float | None = None) -> Prescription:
+    """Return the prescription of a drug for one adult."""
+    patient = covariates(read_table(PatientFile, PATIENT, "the patient"))
+    return prescribe(Order(patient=patient, drug=load_drug(drug), target=target))
+
+
+def therapy_of(drug: str, folder: Path, target: float | None = None) -> TherapyFile:
+    """Return the therapy that is written for a drug, read back."""
+    write_therapy(prescribed(drug, target), folder / "t.toml", None)
+    return load_therapy(folder / "t.toml")
+
+
+def test_every_drug_of_the_library_has_a_therapy_or_says_why_not() -> None:
+    """A drug that is added must be decided about."""
+    assert set(drug_names()) == {*KINDS, "clopidogrel"}
+
+
+@pytest.mark.parametrize(("drug", "kind"), KINDS.items())
+def test_a_prescription_becomes_a_program_of_its_own_kind(
+    drug: str, kind: str, tmp_path: Path
+) -> None:
+    """From covariates to what the pump accepts, without a person's hand."""
+    therapy = therapy_of(drug, tmp_path)
+    assert therapy.therapy.kind == kind
+    program = compile_program(therapy.problem(), _SAMPLES)
+    assert 0 < len(program.bytes) <= 4 * limits.PROGRAM_WORDS_MAX
+
+
+def test_clopidogrel_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    """It is swallowed, and dosed by what platelets do."""
+    with pytest.raises(DosingError, match="is dosed by its response"):
+        write_therapy(prescribed("clopidogrel"), tmp_path / "t.toml", None)
+    assert not (tmp_path / "t.toml").exists()
+
+
+def test_a_pulse_has_the_peak_over_the_mic_and_the_trough_of_the_tables(tmp_path: Path) -> None:
+    """Gentamicin: 8 to 10 times an MIC of 2 mg/L, trough at most 1 mg/L (PMC8354945)."""
+    therapy = therapy_of("gentamicin", tmp_path).therapy
+    assert (therapy.window_low_mg_l, therapy.window_high_mg_l) == (16, 20)
+    assert (therapy.target_mg_l, therapy.trough_max_mg_l) == (18, 1)
+
+
+def test_a_peak_that_is_asked_for_is_the_pulse_s_target(tmp_path: Path) -> None:
+    """--target is in units of the MIC, 2 mg/L."""
+    therapy = therapy_of("gentamicin", tmp_path, target=12.0).therapy
+    assert therapy.target_mg_l == 24
+
+
+def test_a_free_level_above_the_mic_is_a_total_level(tmp_path: Path) -> None:
+    """Cefepime is bound to 20 %: free 8 mg/L is 10 mg/L in total, always."""
+    therapy = therapy_of("cefepime", tmp_path).therapy
+    assert therapy.threshold_mg_l == pytest.approx(10, rel=0.01)
+    assert therapy.share_percent == 100
+
+
+def test_an_area_is_the_middle_of_its_window(tmp_path: Path) -> None:
+    """Fluorouracil: 20 to 30 mg h/L over 46 h; vancomycin: 400 to 600 mg h/L a day."""
+    course = therapy_of("fluorouracil", tmp_path).therapy
+    assert (course.area_mg_h_l, course.chase_h, course.interval_h) == (25, 46, None)
+    daily = therapy_of("vancomycin", tmp_path).therapy
+    assert (daily.area_mg_h_l, daily.chase_h, daily.interval_h) == (500, 24, 24)
