@@ -6,8 +6,12 @@ A random case can be repeated from the two words in the header, seed and commit.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+
+# Before anything loads BLAS: its threads would only wait for those of the other test process.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
