@@ -17,7 +17,7 @@ from pump.app import App
 from pump.core.controller import Controller
 from pump.core.detectors import Detectors
 from pump.core.journal import Journal
-from pump.core.limiter import Limiter
+from pump.core.limiter import TOTAL, Limiter
 from pump.core.panel import Panel
 from pump.core.supervisor import Supervisor
 from pump.spec import messages, reasons
@@ -78,6 +78,11 @@ def _motor_runs_in_a_fault(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _count_one_more(limiting: Limiter, steps: int) -> int:
+    limiting.account[TOTAL] += 1
+    return steps
+
+
 def _reserve_nothing(journal: Journal, logged: bool) -> bool:
     journal._reserve = 0
     return logged
@@ -106,7 +111,7 @@ BUGS: dict[str, Patch] = {
     "the total counts a step too many": lambda patch: patch.setattr(
         Limiter,
         "limit",
-        _after(Limiter.limit, lambda self, steps: setattr(self, "total", self.total + 1) or steps),
+        _after(Limiter.limit, _count_one_more),
     ),
     "the motor makes more steps than it was told": lambda patch: patch.setattr(
         TwinBoard,
