@@ -90,9 +90,15 @@ def _late_stops(witness: Witness) -> Iterator[str]:
 
 
 def _unnamed(witness: Witness) -> Iterator[str]:
-    """Each stopping cause is told by its own number."""
+    """Each stopping cause that the story had time for is told by its own number."""
+    ended_s = witness.edges[-1][0]
     for still in witness.standstills:
-        if not still.alarm or _ended_early(still, witness):
+        if (
+            not still.alarm
+            or still.begin_s > ended_s
+            or _ended_early(still, witness)
+            or _was_not_needed(still, witness)
+        ):
             continue
         if not any(present >> still.alarm & 1 for _, present in witness.told):
             yield f"{still.cause}: alarm {still.alarm} was never told"
@@ -102,6 +108,19 @@ def _ended_early(still: Standstill, witness: Witness) -> bool:
     """Say whether a person ended the therapy before its cause had to be told."""
     ended_s = witness.stopped_by_host_s
     return ended_s is not None and ended_s <= still.begin_s + _TOLD_WITHIN_S
+
+
+def _was_not_needed(still: Standstill, witness: Witness) -> bool:
+    """Say whether a worn page was to be written by a pump that another cause had stopped.
+
+    The first cause is kept once, and ticks of a latched fault need no page.
+    """
+    latched = {record[at.FAULT_REASON] for record in witness.records}
+    return still.cause == "flash_worn" and any(
+        other.alarm in latched
+        for other in witness.standstills
+        if other.alarm not in (0, still.alarm)
+    )
 
 
 def _illegal_states(records: list[list[int]]) -> Iterator[str]:

@@ -42,6 +42,9 @@ _AT_MOMENTS = (
 _KEPT = 0.985  # of the crude patient's level in a tick
 _UG_L_PER_STEP = 0.16
 _PROGRAM_US = 700  # of a page of flash
+# Device ticks from one to the next at most: a host that takes up the beat again may push the
+# next one back by all but an early call's quarter (pump.core.schedule), and it may come late.
+_TICKS_APART_MAX = 2.0 - 1.0 / limits.EARLY_DIVISOR + 1.0 / limits.LATE_DIVISOR
 _DRIFT = 0.004  # of the host's clock: a quarter of a tick within a story, and back
 
 Event = tuple[float, Callable[[], None]]
@@ -167,7 +170,7 @@ class Soak:
         """Yield what is done to the pump, and when."""
         for mishap in self.mishaps:
             if mishap.kind in BOARD_FAULTS:
-                lasts_s = max(mishap.lasts_s, 2.2 * self._tick_s)
+                lasts_s = max(mishap.lasts_s, 2.4 * self._tick_s)
                 yield mishap.at_s, partial(self._break, mishap.kind)
                 yield mishap.at_s + lasts_s, partial(self._mend, mishap.kind, lasts_s)
             elif mishap.kind in _AT_MOMENTS:
@@ -178,11 +181,14 @@ class Soak:
         fault = BOARD_FAULTS[kind]
         self.target.set_fault(fault, True)
         self._broken_s[kind] = self.target.now_s
-        within_s = PIN_STOP_S + (0.0 if isinstance(fault, PinFault) else 1.2 * self._tick_s)
+        until_tick_s = 0.0 if isinstance(fault, PinFault) else _TICKS_APART_MAX * self._tick_s
+        within_s = PIN_STOP_S + until_tick_s
         self._must_stand(within_s, kind, fault.alarm)
 
     def _mend(self, kind: str, lasts_s: float) -> None:
         """End a fault, though not before it has lasted that long: a clock may have jumped."""
+        if kind not in self._broken_s:
+            return  # the power went in the moment in which it was to begin
         self._pass_until(self._broken_s[kind] + lasts_s)
         self.target.set_fault(BOARD_FAULTS[kind], False)
 
@@ -257,7 +263,8 @@ class Soak:
         begin = place * journal.PAGE_BYTES
         flash.content[begin : begin + journal.PAGE_BYTES] = bytes(journal.PAGE_BYTES)
         self.witness.lives[-1].flash_worn = True
-        self._must_stand(1.3 * self._tick_s, "flash_worn", reasons.FAULT_INTERNAL)
+        within_s = PIN_STOP_S + _TICKS_APART_MAX * self._tick_s
+        self._must_stand(within_s, "flash_worn", reasons.FAULT_INTERNAL)
 
     def _power_cut(self) -> None:
         """Take the power away between two passes of the loop."""
