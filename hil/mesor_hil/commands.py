@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The bench's part of the command line: run, scenarios, compile, bench, soak.
 
-Found by mesor.cli through the entry point group "mesor.commands".
+Found by mesor.cli through the entry point group "mesor.commands".  Each command imports
+its own room, so that no other waits for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,20 +21,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from mesor.errors import ScenarioError
-from mesor.program import Program, compile_program
-from mesor.report.console import print_verdict
-from mesor_hil.bench_solver.compare import HORIZONS, Row, compare, require_horizons
-from mesor_hil.bench_solver.report import (
-    TABLE_WIDTH,
-    require_markers,
-    tables,
-    update_page,
-    write_chart,
-)
-from mesor_hil.bench_tick import bench_tick
-from mesor_hil.run import Order, execute
-from mesor_hil.scenarios import DEFAULT_SCENARIO, load_scenario, load_therapy, shipped_scenarios
-from mesor_hil.soak import Soak, violations, with_narrow_caps
+from mesor_hil import DEFAULT_SCENARIO
+
+if TYPE_CHECKING:
+    from mesor.program import Program
+    from mesor_hil.bench_solver.compare import Row
 
 EXIT_FAILED = 1
 _SOAK_SAMPLES = 1000  # of the program's certificate: the soak does not read it
@@ -61,6 +53,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run one scenario closed loop against one target, and judge it."""
+    from mesor.report.console import print_verdict
+    from mesor_hil.run import Order, execute
+    from mesor_hil.scenarios import load_scenario
+
     loaded = load_scenario(scenario)
     used_seed = loaded.seed if seed is None else seed
     if used_seed < 0:
@@ -89,6 +85,8 @@ def run(
 
 def scenarios(as_json: JsonOption = False) -> None:
     """List the scenarios that ship."""
+    from mesor_hil.scenarios import shipped_scenarios
+
     shipped = shipped_scenarios()
     if as_json:
         _print_json([{"name": name, "description": text} for name, text in shipped])
@@ -108,6 +106,9 @@ def compile_(
     as_json: JsonOption = False,
 ) -> None:
     """Compile a therapy into a program, with its certificate."""
+    from mesor.program import compile_program
+    from mesor_hil.scenarios import load_therapy
+
     therapy = load_therapy(source)
     with Console(stderr=True).status("Compiling and certifying"):
         program = compile_program(therapy.problem(), samples)
@@ -138,7 +139,7 @@ def bench(
     if name == "tick":
         _bench_tick(as_json)
     elif name == "solver":
-        rows = _compared(horizon or HORIZONS, quick, fresh, page)
+        rows = _compared(horizon, quick, fresh, page)
         _show_rows(rows, plot, page, as_json)
     else:
         raise ScenarioError(f"There is no benchmark {name!r}; there are: tick, solver.")
@@ -151,6 +152,10 @@ def soak(
     as_json: JsonOption = False,
 ) -> None:
     """Let random things go wrong on the twin, seed by seed, and check every trace."""
+    from mesor.program import compile_program
+    from mesor_hil.scenarios import load_scenario
+    from mesor_hil.soak import Soak, violations, with_narrow_caps
+
     program = compile_program(with_narrow_caps(load_scenario(scenario).problem()), _SOAK_SAMPLES)
     began_s = time.monotonic()
     broken = []
@@ -172,6 +177,8 @@ def soak(
 
 def _bench_tick(as_json: bool) -> None:
     """Time the tick by stage."""
+    from mesor_hil.bench_tick import bench_tick
+
     stages = bench_tick(_say)
     if as_json:
         _print_json([asdict(stage) for stage in stages])
@@ -183,8 +190,14 @@ def _bench_tick(as_json: bool) -> None:
     Console().print(table)
 
 
-def _compared(horizons: Sequence[int], quick: bool, fresh: bool, page: Path | None) -> list[Row]:
+def _compared(
+    asked: Sequence[int] | None, quick: bool, fresh: bool, page: Path | None
+) -> list[Row]:
     """Compare the solvers; the markers of the page are looked for first."""
+    from mesor_hil.bench_solver.compare import HORIZONS, compare, require_horizons
+    from mesor_hil.bench_solver.report import require_markers
+
+    horizons = asked or HORIZONS
     require_horizons(horizons)
     if page is not None:
         require_markers(page)
@@ -193,6 +206,8 @@ def _compared(horizons: Sequence[int], quick: bool, fresh: bool, page: Path | No
 
 def _show_rows(rows: list[Row], plot: Path | None, page: Path | None, as_json: bool) -> None:
     """Write chart and page, and print the rows."""
+    from mesor_hil.bench_solver.report import TABLE_WIDTH, tables, update_page, write_chart
+
     if plot is not None:
         write_chart(plot, rows)
     if page is not None:

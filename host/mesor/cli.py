@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The command line: `mesor`.  Commands of the bench join through entry points.
 
-Exit status 0 good, 1 a verdict failed, 2 could not run, with one sentence.
+Exit status 0 good, 1 a verdict failed, 2 could not run, with one sentence.  What only one
+command needs, that command imports: `mesor prescribe` would else begin half a second later.
 """
 
 from __future__ import annotations
@@ -18,11 +19,7 @@ from rich.console import Console
 
 from mesor.dosing_commands import drugs, prescribe
 from mesor.errors import MesorError
-from mesor.flash import flash as flash_board
-from mesor.image import ensure_image
 from mesor.log_commands import log_app
-from mesor.record.replay import replay as replay_run
-from mesor.report.page import write_report
 
 EXIT_FAILED = 1
 EXIT_COULD_NOT_RUN = 2
@@ -74,6 +71,8 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Re-execute every tick of a run from its log, and name the first difference."""
+    from mesor.record.replay import replay as replay_run
+
     with Console(stderr=True).status("Re-executing"):
         outcome = replay_run(run)
     if as_json:
@@ -89,12 +88,16 @@ def replay(
 @app.command(rich_help_panel=RECORD)
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a run's report.html again."""
+    from mesor.report.page import write_report
+
     typer.echo(f"Report: {write_report(run)}")
 
 
 @app.command(rich_help_panel=BOARD)
 def image() -> None:
     """Get or build the MicroPython image for the RP2040."""
+    from mesor.image import ensure_image
+
     found = ensure_image(progress=lambda text: typer.echo(text, err=True))
     typer.echo(f"{found.path}\nMicroPython {found.version}, {found.origin}\nsha256 {found.sha256}")
 
@@ -104,6 +107,8 @@ def flash(
     port: Annotated[str, typer.Option(help="Serial device of the Pico.")] = "/dev/ttyACM0",
 ) -> None:
     """Put the firmware on a Pico that runs MicroPython."""
+    from mesor.flash import flash as flash_board
+
     flash_board(port, lambda text: typer.echo(text, err=True))
 
 

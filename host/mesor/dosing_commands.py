@@ -86,7 +86,6 @@ def prescribe(
     from mesor.dosing.prescription import prescribe as prescription_of
     from mesor.dosing.prescription.machine_readable import as_json_object
     from mesor.dosing.prescription.report import print_prescription
-    from mesor.dosing.prescription.therapy import write_therapy
 
     file = read_table(PatientFile, read_file(patient), str(patient))
     if file.dose and doses is not None:
@@ -103,7 +102,11 @@ def prescribe(
     )
     found = prescription_of(order)
     # Written before anything is printed: a therapy that cannot be leaves no half answer.
-    notes = () if out is None else write_therapy(found, out, syringe_mg_ml)
+    notes: tuple[str, ...] = ()
+    if out is not None:
+        from mesor.dosing.prescription.therapy import write_therapy
+
+        notes = write_therapy(found, out, syringe_mg_ml)
     if plot is not None:
         from mesor.dosing.prescription.plot import write_plot
 

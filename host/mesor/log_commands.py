@@ -10,8 +10,6 @@ from typing import Annotated
 import typer
 
 from mesor.errors import RecordError
-from mesor.link import PumpClient, SerialPipe
-from mesor.record.device_log import as_json, read_device_log
 
 EXIT_FAILED = 1
 
@@ -24,6 +22,8 @@ def pull(
     out: Annotated[Path, typer.Option("--out", "-o", help="File for the log.")] = Path("pump.log"),
 ) -> None:
     """Copy a pump's log to a file; it needs no key, and no therapy may run."""
+    from mesor.link import PumpClient, SerialPipe
+
     if not out.parent.is_dir():
         raise RecordError(f"There is no folder {out.parent}; make it, or choose another --out.")
     pipe = SerialPipe(port)
@@ -50,6 +50,8 @@ def verify(
 
 def _report(file: Path, all_pages: bool, json_too: bool) -> None:
     """Print the verdict; leave with 1 where the chain is broken."""
+    from mesor.record.device_log import as_json, read_device_log
+
     log = read_device_log(file)
     if json_too:
         typer.echo(json.dumps(as_json(log)))

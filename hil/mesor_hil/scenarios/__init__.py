@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Scenarios: what a run simulates, doses and judges, read from TOML."""
 
+from mesor_hil import DEFAULT_SCENARIO
 from mesor_hil.scenarios.loader import (
-    DEFAULT_SCENARIO,
     draw_patient,
     load_scenario,
     load_therapy,

@@ -19,9 +19,9 @@ from mesor.errors import ScenarioError
 from mesor.input_tables import read_file, read_table
 from mesor.patients import VirtualPatient, draw_parameters, make_patient
 from mesor.program.therapy_file import TherapyFile
+from mesor_hil import DEFAULT_SCENARIO
 from mesor_hil.scenarios.schema import Scenario
 
-DEFAULT_SCENARIO = "vancomycin_infusion"
 _SUFFIX = ".toml"
 
 

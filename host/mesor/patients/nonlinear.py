@@ -9,7 +9,6 @@ Pure; amounts in mg, time in h inside, s outside.
 from __future__ import annotations
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from mesor.errors import ScenarioError
 from mesor.patients.compartments import rate_matrix_per_h
@@ -26,6 +25,8 @@ class SaturablePatient(ScheduledPatient):
 
     def _infused(self, rate_mg_h: float, dt_s: float, clearance_factor: float) -> FloatArray:
         """Return the amounts after dt_s; raises ScenarioError if the integrator gives up."""
+        from scipy.integrate import solve_ivp
+
         if dt_s == 0.0:
             return self._amounts_mg
         scaled = self.parameters.scaled(clearance_factor, 1.0)

@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import solve_ivp
 
 from mesor.dosing.kinetics.doses import Dose
 from mesor.dosing.kinetics.model import Absorption, FloatArray, KineticModel, checked_times
@@ -167,6 +166,8 @@ def simulate(
 
 def _integrate(equations: _Equations, times_h: FloatArray) -> FloatArray:
     """Return the state at each of times_h (ascending), shape (n, states)."""
+    from scipy.integrate import solve_ivp
+
     end_h = float(times_h[-1])
     corners = [corner for corner in equations.corners_h() if corner <= end_h]
     edges = np.unique([0.0, *corners, end_h])

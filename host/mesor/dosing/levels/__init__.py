@@ -9,7 +9,6 @@ from mesor.dosing.levels.advice import (
     advise_averaged,
     average,
 )
-from mesor.dosing.levels.plot import levels_plot
 from mesor.dosing.levels.population import (
     PopulationModel,
     ResidualError,
@@ -32,6 +31,5 @@ __all__ = [
     "average",
     "estimate",
     "independent",
-    "levels_plot",
     "prior",
 ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from mesor.dosing.levels import levels_plot
+from mesor.dosing.levels.plot import levels_plot
 from mesor.dosing.prescription.prescription import Prescription
 from mesor.errors import DosingError
 from mesor.report.console import NOTICE

@@ -22,9 +22,9 @@ from mesor.dosing.levels import (
     average,
     estimate,
     independent,
-    levels_plot,
     prior,
 )
+from mesor.dosing.levels.plot import levels_plot
 from mesor.errors import DosingError
 from mesor.patients import ClearanceChange, CompartmentPatient
 
