@@ -93,6 +93,9 @@ _RANGES = (
     (layout.AT_CEILING, 1, (1 << 28) - 1),
     (layout.AT_BEFORE_GAIN, 1, (1 << 16) - 1),
     (layout.AT_BEFORE_SHIFT, 1, 15),
+    (layout.AT_DRUG, 0, (1 << 30) - 1),
+    (layout.AT_DRUG_PG_PER_STEP, 1, (1 << 30) - 1),
+    (layout.AT_COURSE, layout.LEVEL, layout.AREA),
 )
 
 

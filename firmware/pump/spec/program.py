@@ -98,7 +98,15 @@ AT_ON_BOARD_KEEP = const(79)  # what is left of them after a tick, Q14
 AT_CEILING = const(80)  # estimated level at which nothing is given, Q(estimate_bits)
 AT_BEFORE_GAIN = const(81)  # the same of the move before, for the first move
 AT_BEFORE_SHIFT = const(82)
-SCALAR_WORDS = const(83)
+# What a takeover must find alike (core/handover.py); no tick looks at it.
+AT_DRUG = const(83)  # CRC-32 of the drug's name, its low 30 bits
+AT_DRUG_PG_PER_STEP = const(84)  # drug in a microstep
+AT_COURSE = const(85)  # LEVEL to AREA
+SCALAR_WORDS = const(86)
+LEVEL = const(0)
+PULSE = const(1)
+TIME_ABOVE = const(2)
+AREA = const(3)
 FOR_EVER = const(1 << 28)  # ticks: 85 years of the shortest; as a level, above every state
 
 # Tables follow in this order; the host and the pump compute their places the same way.

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.linalg import toeplitz
 
 from mesor.errors import ProgramError
+from mesor.program.course import Kind
 from mesor.program.design import Design, Splitting, conc_unit_ug_l
 from mesor.program.problem import Problem
 from pump.core.blocks import FINE_BITS
@@ -41,6 +42,12 @@ MOVE_ERROR_MAX = 2.5e-4  # full rates: what a gradient that is accepted may hide
 ON_BOARD_SHARE = 2.5  # of the drug on board that holds the window's upper bound
 CEILING_SHARE = 1.5  # of the window's upper bound
 STATIONARY_BITS = (3, 7)  # least and most of that gradient
+_COURSES: dict[Kind, int] = {
+    "level": layout.LEVEL,
+    "pulse": layout.PULSE,
+    "time_above": layout.TIME_ABOVE,
+    "area": layout.AREA,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +261,7 @@ def _scalars(
 
 
 def _set_targets(values: Integers, problem: Problem) -> None:
-    """Set target, soft band, demand clip and course, Q14 in half targets."""
+    """Set target, soft band, demand clip and course, Q14 in half targets; and what the drug is."""
     therapy = problem.therapy
     one = 1 << DATA_BITS
     unit = conc_unit_ug_l(problem) / 1000.0
@@ -265,6 +272,8 @@ def _set_targets(values: Integers, problem: Problem) -> None:
     demand = therapy.demand_max_fraction * therapy.target_mg_l / unit
     values[layout.AT_DEMAND_MAX] = round(demand * one)
     _set_course(values, problem)
+    values[layout.AT_DRUG] = problem.pump.drug_check
+    values[layout.AT_DRUG_PG_PER_STEP] = problem.pump.pg_per_step
 
 
 def _set_pulls(values: Integers, splitting: Splitting) -> None:
@@ -281,6 +290,7 @@ def _set_pulls(values: Integers, splitting: Splitting) -> None:
 def _set_course(values: Integers, problem: Problem) -> None:
     """Set when a chase ends and the next begins, and what an area's target may be."""
     course = problem.course
+    values[layout.AT_COURSE] = _COURSES[course.kind]
     unit = conc_unit_ug_l(problem) / 1000.0
     one = 1 << DATA_BITS
     low, high = (round(target / unit * one) for target in problem.targets_mg_l)

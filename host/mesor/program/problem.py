@@ -8,6 +8,7 @@ L, h, mg/L.  Everything the pump later does follows from one `Problem`.
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass, field, fields
 
 from mesor.errors import ProgramError
@@ -84,15 +85,26 @@ class SafetyLimits:
 
 @dataclass(frozen=True, slots=True)
 class PumpGeometry:
-    """Volume of one microstep, and the drug in it."""
+    """Volume of one microstep, and the drug in it; a drug without a name is like no other."""
 
     microstep_nl: float
     drug_mg_ml: float
+    drug_name: str = ""
 
     @property
     def mg_per_step(self) -> float:
         """Return the drug in one microstep."""
         return self.microstep_nl * 1e-6 * self.drug_mg_ml
+
+    @property
+    def pg_per_step(self) -> int:
+        """Return the same in whole picograms: by it the pump tells another drug or syringe."""
+        return round(self.mg_per_step * 1e9)
+
+    @property
+    def drug_check(self) -> int:
+        """Return the word that stands for the drug's name, whatever its case."""
+        return zlib.crc32(self.drug_name.strip().casefold().encode()) & ((1 << 30) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +201,8 @@ def _check_numbers(
     """Raise ProgramError unless every number of `part` is finite and positive, where it must."""
     for item in fields(part):
         value = getattr(part, item.name)
+        if isinstance(value, str):
+            continue
         may_be_zero = item.name in _MAY_BE_ZERO
         least = "zero or more" if may_be_zero else "more than zero"
         if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
@@ -222,7 +236,12 @@ def _check_horizon(therapy: Therapy) -> None:
 
 
 def _check_steps(problem: Problem) -> None:
-    """Raise ProgramError when the full rate is too slow or too fast to count in steps."""
+    """Raise ProgramError when steps are too large, or the full rate no good to count in them."""
+    if not 1 <= problem.pump.pg_per_step < 1 << 30:
+        raise ProgramError(
+            f"A microstep gives {problem.pump.mg_per_step * 1e6:.3g} ng of drug; 0.001 to "
+            "1,073,741 ng are allowed: change the drug's concentration or the syringe."
+        )
     steps = problem.steps_full
     if not 100 <= steps < 1 << 15:
         raise ProgramError(

@@ -281,6 +281,7 @@ class TherapyFile(Section):
             pump=problem.PumpGeometry(
                 microstep_nl=self.pump.mechanics().microstep_nl,
                 drug_mg_ml=self.drug.conc_mg_ml,
+                drug_name=self.drug.name,
             ),
         )
 

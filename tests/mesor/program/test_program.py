@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from dataclasses import replace
 
@@ -124,7 +125,7 @@ def test_a_sum_that_cannot_fit_fails_the_proof(program: Program) -> None:
         ("therapy", {"horizon": 41}, "horizon of 41 ticks .* 5 to 40"),
         ("therapy", {"horizon": 40, "soft_weight": 90.0}, "errors_sum .* soft_weight 18 instead"),
         ("therapy", {"change_weight": 1e4}, "change_weight is 10000; .* 128"),
-        ("estimator", {"gain_count": 5000}, "16496 words; .* gain_count 1000 instead of 5000"),
+        ("estimator", {"gain_count": 5000}, "16499 words; .* gain_count 1000 instead of 5000"),
         ("therapy", {"window_low_mg_l": 21.0}, "does not hold the target"),
         ("therapy", {"rate_max_mg_h": 1.0}, "microsteps a tick"),
         ("therapy", {"fallback_rate_mg_h": 2000.0}, "fallback rate"),
@@ -132,6 +133,7 @@ def test_a_sum_that_cannot_fit_fails_the_proof(program: Program) -> None:
         ("model", {"clearance_l_h": float("nan")}, "clearance_l_h is nan"),
         ("model", {"volume_central_l": -1.0}, "volume_central_l is -1.0"),
         ("safety", {"conc_max_mg_l": 1e7}, "conc_max_mg_l"),
+        ("pump", {"drug_mg_ml": 1e7}, "microstep gives 6.93e.08 ng .* 1,073,741 ng"),
     ],
 )
 def test_a_therapy_that_cannot_be_compiled_is_refused_with_the_reason(
@@ -220,3 +222,16 @@ def test_other_horizons_and_one_compartment_compile(horizon: int) -> None:
     made = compile_program(problem, samples=100)
     assert all(bound.holds for bound in made.certificate.bounds)
     assert firmware_program.check(array("i", made.bytes)) == reasons.RESULT_OK
+
+
+def test_the_program_says_what_is_in_a_microstep_and_what_is_chased() -> None:
+    """By these words the pump tells another drug, syringe or kind of therapy.
+
+    69.25 nL of 83.3 mg/mL are 5,768,525 pg; the name's word is zlib's CRC-32 of it, as
+    lower case letters, without its two highest bits.
+    """
+    named = replace(PROBLEM, pump=replace(PROBLEM.pump, drug_name="Vancomycin "))
+    words = compile_program(named, samples=100).words
+    assert words[layout.AT_DRUG] == zlib.crc32(b"vancomycin") % (1 << 30)
+    assert words[layout.AT_DRUG_PG_PER_STEP] == 5_768_525
+    assert words[layout.AT_COURSE] == layout.LEVEL

@@ -263,6 +263,9 @@ OUT_OF_RANGE = {
     "AT_CEILING": (0, 1 << 28),
     "AT_BEFORE_GAIN": (0, 1 << 16),
     "AT_BEFORE_SHIFT": (0, 16),
+    "AT_DRUG": (-1, 1 << 30),
+    "AT_DRUG_PG_PER_STEP": (0, 1 << 30),
+    "AT_COURSE": (-1, 4),
 }
 
 
