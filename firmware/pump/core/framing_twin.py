@@ -4,32 +4,24 @@
 COBS: Cheshire & Baker, IEEE/ACM ToN 7(2), 1999.  CRC-32: IEEE 802.3, reflected.
 """
 
+import zlib
+
 from pump.compat import ptr8
 
 _BLOCK_BYTES = 255  # a code byte and 254 others: the largest block
-_RESIDUE = 0xDEBB20E3  # is left of bytes that end with their own CRC-32, and of no others
+_WHOLE = 0x2144DF1C  # CRC-32 of bytes that end with their own, and of no others
 
 
-def append_crc(table, source, count: int) -> int:
+def append_crc(_table, source, count: int) -> int:
     """Write behind the first `count` bytes of any buffer their CRC-32; return 0."""
     octets = ptr8(source)
-    crc = _remainder(table, octets, count) ^ 0xFFFFFFFF
-    for i in range(4):
-        octets[count + i] = (crc >> 8 * i) & 255
+    octets[count : count + 4] = zlib.crc32(octets[:count]).to_bytes(4, "little")
     return 0
 
 
-def has_crc(table, source, count: int) -> int:
+def has_crc(_table, source, count: int) -> int:
     """Return 1 when the first `count` bytes end with the CRC-32 of those before, else 0."""
-    return 1 if _remainder(table, ptr8(source), count) == _RESIDUE else 0
-
-
-def _remainder(table, octets, count: int) -> int:
-    """Return what a table of CRC-32 leaves of some bytes, not inverted."""
-    crc = 0xFFFFFFFF
-    for i in range(count):
-        crc = (crc >> 8) ^ table[(crc ^ octets[i]) & 255]
-    return crc
+    return 1 if zlib.crc32(ptr8(source)[:count]) == _WHOLE else 0
 
 
 def encode(source, count: int, out) -> int:
@@ -37,20 +29,23 @@ def encode(source, count: int, out) -> int:
 
     `out` needs count + count // 254 + 2 bytes.
     """
-    code_at = 0
-    at = 1
-    for i in range(count):
-        byte = source[i]
-        if byte:
-            out[at] = byte
-            at += 1
-        if not byte or at - code_at == _BLOCK_BYTES:
-            out[code_at] = at - code_at
-            code_at = at
-            at += 1
-    out[code_at] = at - code_at
+    at = 0
+    for run in bytes(source[:count]).split(b"\0"):
+        begin = 0
+        while len(run) - begin >= _BLOCK_BYTES - 1:
+            at = _put_block(out, at, run[begin : begin + _BLOCK_BYTES - 1])
+            begin += _BLOCK_BYTES - 1
+        at = _put_block(out, at, run[begin:])
     out[at] = 0
     return at + 1
+
+
+def _put_block(out, at: int, block: bytes) -> int:
+    """Write a code byte and its block; return where the next one goes."""
+    end = at + 1 + len(block)
+    out[at] = len(block) + 1
+    out[at + 1 : end] = block
+    return end
 
 
 def decode(source, count: int, out, room: int) -> int:
@@ -67,12 +62,12 @@ def decode(source, count: int, out, room: int) -> int:
         end = i + code - 1
         if code == 0 or end > count or at + code - 1 > room:
             return -1
-        while i < end:
-            if source[i] == 0:
-                return -1
-            out[at] = source[i]
-            at += 1
-            i += 1
+        block = source[i:end]
+        if 0 in block:
+            return -1
+        out[at : at + len(block)] = block
+        at += len(block)
+        i = end
         if code != _BLOCK_BYTES and i < count:
             if at == room:
                 return -1

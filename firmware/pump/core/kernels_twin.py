@@ -17,9 +17,15 @@ def place(words, index: int = 0) -> tuple:
     return words, index
 
 
+class Block(list):
+    """A kernel's words, and what a kernel keeps with them of tables that never change."""
+
+    rows = None
+
+
 def block(entries) -> list:
     """Return a kernel's block from places and ints."""
-    return list(entries)
+    return Block(entries)
 
 
 def fits(value: int, what: str) -> int:

@@ -9,6 +9,7 @@ gradient, taken anew after each descent, refines the moves to their own format. 
 CPython only; int32 words in and out, `OverflowError` where a final sum would not fit.
 """
 
+from array import array
 from operator import mul
 
 from pump.core import blocks as k
@@ -64,16 +65,18 @@ def ratio(numerator: int, divisor: int) -> tuple:
     return quotient, shift
 
 
-def _fits(value: int, what: str) -> int:
-    """Return `value`; raise OverflowError where int32 could not hold it."""
-    if value < -_INT32 or value >= _INT32:
-        raise OverflowError("refine: %s = %d does not fit int32" % (what, value))
-    return value
+def _fits(values: list, what: str) -> list:
+    """Return `values`; raise OverflowError where int32 could not hold one of them."""
+    if min(values) < -_INT32 or max(values) >= _INT32:
+        raise OverflowError("refine: %s = %s do not fit int32" % (what, values))
+    return values
 
 
-def _clamp(value: int, most: int) -> int:
-    """Return `value`, its magnitude at most `most`."""
-    return max(-most, min(most, value))
+def _clamped(values: list, most: int) -> list:
+    """Return `values`, their magnitudes at most `most`."""
+    if -most <= min(values) and max(values) <= most:
+        return values
+    return [max(-most, min(most, value)) for value in values]
 
 
 def _array(words: list, entry: int) -> list:
@@ -85,28 +88,41 @@ def _array(words: list, entry: int) -> list:
 def _write(words: list, entry: int, values: list) -> None:
     """Write a whole (N,) array."""
     target, at = words[entry]
-    for i, value in enumerate(values):
-        target[at + i] = value
+    target[at : at + len(values)] = array("i", values)
+
+
+def _rows(words: list) -> tuple:
+    """Return response and inverse row by row; a block keeps them, for its program never changes.
+
+    A block of 4 rows lies column by column: of the response's triangle the first 4b + 4.
+    """
+    rows = getattr(words, "rows", None)
+    if rows is None:
+        n = words[k.REFINE_HORIZON]
+        response, at = words[k.REFINE_RESPONSE]
+        triangle = []
+        for row in range(n):
+            b = row // 4
+            start = at + 8 * b * (b + 1) + row % 4
+            triangle.append(tuple(response[start : start + 4 * (4 * b + 4) : 4]))
+        inverse, at = words[k.REFINE_INVERSE]
+        starts = [at + row // 4 * 4 * n + row % 4 for row in range(n)]
+        rows = triangle, [tuple(inverse[start : start + 4 * n : 4]) for start in starts]
+        if hasattr(words, "rows"):
+            words.rows = rows
+    return rows
 
 
 def _respond(words: list, values: list, shift: int) -> list:
     """Return (response @ values + half) >> shift, block by block of the triangle."""
-    response, at = words[k.REFINE_RESPONSE]
+    rows = _rows(words)[0]
+    return _rounded([sum(map(mul, row, values)) for row in rows], shift, "response")
+
+
+def _rounded(values: list, shift: int, what: str) -> list:
+    """Return values / 2**shift, halves up: floors would bias the flattest mode."""
     half = 1 << shift >> 1
-    out = []
-    for row in range(words[k.REFINE_HORIZON]):
-        b = row // 4
-        columns = 4 * b + 4
-        start = at + 8 * b * (b + 1) + row % 4
-        column = response[start : start + 4 * columns : 4]
-        total = half + sum(map(mul, column, values))
-        out.append(_fits(total, "response") >> shift)
-    return out
-
-
-def _rounded(value: int, shift: int, what: str) -> int:
-    """Return value / 2**shift, halves up: floors would bias the flattest mode."""
-    return _fits(value + (1 << shift >> 1), what) >> shift
+    return [value >> shift for value in _fits([value + half for value in values], what)]
 
 
 def _normalised(values: list, mask: int, bits: int) -> tuple:
@@ -115,13 +131,13 @@ def _normalised(values: list, mask: int, bits: int) -> tuple:
     if mask > 0:
         exponent = mask.bit_length() - bits
     if exponent > 0:
-        return [_rounded(value, exponent, "scaled") for value in values], exponent
+        return _rounded(values, exponent, "scaled"), exponent
     return [value << -exponent for value in values], exponent
 
 
 def _product(left: list, right: list) -> int:
     """Return half the dot product."""
-    return _fits(sum(a * b >> 1 for a, b in zip(left, right)), "product")
+    return _fits([sum([a * b >> 1 for a, b in zip(left, right)])], "product")[0]
 
 
 def _bends(values: list, before: int) -> list:
@@ -134,15 +150,17 @@ def _bends(values: list, before: int) -> list:
 def _project(words: list, source: int, target: int) -> int:
     """Write the mean over each free segment, 0 over a fixed one; return the magnitudes' or."""
     segments, at = words[k.REFINE_SEGMENTS]
-    values, means, mask = _array(words, source), [], 0
+    values, totals, means, mask = _array(words, source), [], [], 0
     while len(means) < len(values):
         length, reciprocal = segments[at : at + 2]
         at += 2
-        total = _fits(sum(values[len(means) : len(means) + length]), "segment")
+        total = sum(values[len(means) : len(means) + length])
+        totals.append(total)
         mean = (total >> 10) * reciprocal + ((total & 1023) * reciprocal >> 10)
-        means += [_fits(mean, "mean")] * length
+        means += [mean] * length
         mask |= mean ^ (mean >> 31)
-    _write(words, target, means)
+    _fits(totals, "segment")
+    _write(words, target, _fits(means, "mean"))
     return mask
 
 
@@ -166,10 +184,10 @@ def _descend(words: list) -> None:
         step_shift = shift + scale - STEP_BITS
         if not (1 <= shift <= 31 and 1 <= step_shift <= 31):
             break
-        pulled = [_rounded(gain * c, shift, "pulled") for c in curvature]
-        residual = [_clamp(r - p, 1 << SCALE_BITS) for r, p in zip(residual, pulled)]
-        gained = [_rounded(gain * d, step_shift, "gained") for d in direction]
-        step = [_fits(s + g, "step") for s, g in zip(step, gained)]
+        pulled = _rounded([gain * c for c in curvature], shift, "pulled")
+        residual = _clamped([r - p for r, p in zip(residual, pulled)], 1 << SCALE_BITS)
+        gained = _rounded([gain * d for d in direction], step_shift, "gained")
+        step = _fits([s + g for s, g in zip(step, gained)], "step")
         if _product(residual, residual) < words[k.REFINE_STOP]:
             break
     _move(words, step, exponent - STEP_BITS)
@@ -177,15 +195,8 @@ def _descend(words: list) -> None:
 
 def _ahead(words: list, residual: list) -> list:
     """Return the inverse Hessian times the residual, free segments only, scaled."""
-    inverse, at = words[k.REFINE_INVERSE]
-    n = len(residual)
-    half = 1 << (AHEAD_SHIFT - 1)
-    ahead = []
-    for row in range(n):
-        start = at + row // 4 * 4 * n + row % 4
-        column = inverse[start : start + 4 * n : 4]
-        total = half + sum(map(mul, column, residual))
-        ahead.append(_fits(total, "ahead") >> AHEAD_SHIFT)
+    ahead = [sum(map(mul, row, residual)) for row in _rows(words)[1]]
+    ahead = _rounded(ahead, AHEAD_SHIFT, "ahead")
     _write(words, k.REFINE_HIGH, ahead)
     mask = _project(words, k.REFINE_HIGH, k.REFINE_HIGH)
     return _normalised(_array(words, k.REFINE_HIGH), mask, DIRECTION_BITS)[0]
@@ -201,7 +212,8 @@ def _conjugate(ahead: list, direction: list, curvature: list, along: int) -> lis
             gain, shift = 0, 1
         elif back > 0:
             gain = -gain
-    turned = [a + _rounded(gain * d, shift, "turned") for a, d in zip(ahead, direction)]
+    turned = _rounded([gain * d for d in direction], shift, "turned")
+    turned = [a + t for a, t in zip(ahead, turned)]
     mask = 0
     for value in turned:
         mask |= value ^ (value >> 31)
@@ -215,25 +227,24 @@ def _curvature(words: list, direction: list) -> tuple:
     outputs = _respond(words, direction, shift)
     weights = _array(words, k.REFINE_WEIGHTS)
     weight_shift = words[k.REFINE_WEIGHT_SHIFT] + spare
-    errors = [_rounded(w * y, weight_shift, "weighted") for w, y in zip(weights, outputs)]
+    errors = _rounded(list(map(mul, weights, outputs)), weight_shift, "weighted")
     pulls = _respond(words, errors[::-1], shift - spare)[::-1]
     gain, gain_shift = words[k.REFINE_CHANGE_GAIN], words[k.REFINE_CHANGE_SHIFT]
-    bends = [_rounded(gain * bend, gain_shift, "bend") for bend in _bends(direction, 0)]
-    _write(words, k.REFINE_CURVATURE, [_fits(p + b, "pull") for p, b in zip(pulls, bends)])
+    bends = _rounded([gain * bend for bend in _bends(direction, 0)], gain_shift, "bend")
+    _write(words, k.REFINE_CURVATURE, _fits([p + b for p, b in zip(pulls, bends)], "pull"))
     mask = _project(words, k.REFINE_CURVATURE, k.REFINE_CURVATURE)
     return _normalised(_array(words, k.REFINE_CURVATURE), mask, DIRECTION_BITS)
 
 
 def _move(words: list, step: list, exponent: int) -> None:
     """Move against the step, back in the moves' format."""
-    moves = []
-    for move, value in zip(_array(words, k.REFINE_MOVES), step):
-        if exponent > 0:
-            by = _clamp(value, 1 << (STEP_MAX_BITS - exponent)) << exponent
-        else:
-            by = _clamp(_rounded(value, -exponent, "moved"), 1 << STEP_MAX_BITS)
-        moves.append(_clamp(move - by, MOVE_MAX))
-    _write(words, k.REFINE_MOVES, moves)
+    if exponent > 0:
+        step = _clamped(step, 1 << (STEP_MAX_BITS - exponent))
+        step = [value << exponent for value in step]
+    else:
+        step = _clamped(_rounded(step, -exponent, "moved"), 1 << STEP_MAX_BITS)
+    moves = [move - by for move, by in zip(_array(words, k.REFINE_MOVES), step)]
+    _write(words, k.REFINE_MOVES, _clamped(moves, MOVE_MAX))
 
 
 def _errors(words: list) -> None:
@@ -242,14 +253,14 @@ def _errors(words: list) -> None:
     moves = _array(words, k.REFINE_MOVES)
     high = _respond(words, [move >> k.FINE_BITS for move in moves], shift - k.FINE_BITS)
     low = _respond(words, [move & ((1 << k.FINE_BITS) - 1) for move in moves], shift)
-    outputs = [_fits(a + b, "output") for a, b in zip(high, low)]
+    outputs = _fits([a + b for a, b in zip(high, low)], "output")
     _write(words, k.REFINE_OUTPUTS, outputs)
     weights, offsets = _array(words, k.REFINE_WEIGHTS), _array(words, k.REFINE_OFFSETS)
-    errors = []
-    for i, demand in enumerate(_array(words, k.REFINE_DEMAND)):
-        weighted = _fits(weights[i] * (outputs[i] - (demand << k.FINE_BITS)), "error")
-        errors.append(_fits((weighted >> weight_shift) - offsets[i], "soft error"))
-    errors.reverse()
+    demand = _array(words, k.REFINE_DEMAND)
+    errors = [output - (level << k.FINE_BITS) for output, level in zip(outputs, demand)]
+    errors = _fits(list(map(mul, weights, errors)), "error")
+    errors = [(error >> weight_shift) - offset for error, offset in zip(errors, offsets)]
+    _fits(errors, "soft error").reverse()
     _write(words, k.REFINE_HIGH, [error >> LOW_BITS for error in errors])
     _write(words, k.REFINE_LOW, [error & ((1 << LOW_BITS) - 1) for error in errors])
 
@@ -261,10 +272,9 @@ def _gradient(words: list) -> None:
     low = _respond(words, _array(words, k.REFINE_LOW), shift)[::-1]
     gain, gain_shift = words[k.REFINE_CHANGE_GAIN], words[k.REFINE_CHANGE_SHIFT]
     fine = (1 << k.FINE_BITS) - 1
-    gradient = []
     bends = _bends(_array(words, k.REFINE_MOVES), words[k.REFINE_MOVE_BEFORE])
-    for i, bend in enumerate(bends):
-        pull = _fits(gain * (bend >> k.FINE_BITS), "bend") >> (gain_shift - k.FINE_BITS)
-        pull += gain * (bend & fine) >> gain_shift
-        gradient.append(_clamp(_fits(high[i] + low[i] + pull, "gradient"), GRADIENT_MAX))
-    _write(words, k.REFINE_GRADIENT, gradient)
+    steep = _fits([gain * (bend >> k.FINE_BITS) for bend in bends], "bend")
+    flat = [gain * (bend & fine) >> gain_shift for bend in bends]
+    gain_shift -= k.FINE_BITS
+    gradient = [h + w + (s >> gain_shift) + f for h, w, s, f in zip(high, low, steep, flat)]
+    _write(words, k.REFINE_GRADIENT, _clamped(_fits(gradient, "gradient"), GRADIENT_MAX))
