@@ -109,6 +109,7 @@ class App:
             record[at.BOARD_FLAGS] |= therapy.alarm_flags
             if 0 < record[at.HEAP_FREE] < limits.HEAP_FREE_MIN:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_MEMORY_LOW
+            record[at.CONFIRMED] = therapy.confirmed
             record[at.TICK] = therapy.tick
             record[at.ELAPSED_TICKS] = ticks
             record[at.READING_PRESENT] = 1 if therapy.has_reading else 0

@@ -25,6 +25,7 @@ from mesor_hil import DEFAULT_SCENARIO
 
 if TYPE_CHECKING:
     from mesor.program import Program
+    from mesor.program.therapy_file import TherapyFile
     from mesor_hil.bench_solver.compare import Row
 
 EXIT_FAILED = 1
@@ -50,14 +51,25 @@ def run(
     target: TargetOption = "emulator",
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Soft limit that you lift for this patient: rate, dose_hour, dose_day or target; "
+            "may be repeated."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one scenario closed loop against one target, and judge it."""
     from mesor.report.console import print_verdict
+    from mesor.soft_limits import named
     from mesor_hil.run import Order, execute
-    from mesor_hil.scenarios import load_scenario
+    from mesor_hil.scenarios import Confirmation, load_scenario
 
     loaded = load_scenario(scenario)
+    given = tuple(Confirmation(limit=named(text), at_h=0.0) for text in confirm or ())
+    loaded = loaded.model_copy(update={"confirmations": (*given, *loaded.confirmations)})
+    _warn(loaded)
     used_seed = loaded.seed if seed is None else seed
     if used_seed < 0:
         raise ScenarioError(f"The seed is {used_seed}; it must be zero or more.")
@@ -110,6 +122,7 @@ def compile_(
     from mesor_hil.scenarios import load_therapy
 
     therapy = load_therapy(source)
+    _warn(therapy)
     with Console(stderr=True).status("Compiling and certifying"):
         program = compile_program(therapy.problem(), samples)
     if not out.parent.is_dir():
@@ -224,6 +237,14 @@ def _show_rows(rows: list[Row], plot: Path | None, page: Path | None, as_json: b
 def _say(text: str) -> None:
     """Report progress where it does not mix with the result."""
     Console(stderr=True).print(text)
+
+
+def _warn(therapy: TherapyFile) -> None:
+    """Say what of the plan is beyond a soft limit."""
+    from mesor.program.soft_limits import beyond
+
+    for sentence in beyond(therapy.problem()).values():
+        _say(f"Warning: {sentence}")
 
 
 def _progress(console: Console) -> Progress:

@@ -91,11 +91,14 @@ class Session:
         """Start the therapy, run all ticks, stop it; raise LinkError when the pump goes silent."""
         trace = Trace(counted_at_pin=self._target.step_edges() is not None)
         self._edges_before = self._target.step_edges() or 0
-        self._client.start(self._scenario.bench.clock_factor)
+        confirmations = self._scenario.confirmations
+        at_start = [entry.limit for entry in confirmations if entry.at_h == 0.0]
+        self._client.start(self._scenario.bench.clock_factor, at_start)
         start_s = self._target.now_s + _START_MARGIN_SHARE * self._device_tick_s
         self._events = deque(fault_events(self._scenario, start_s))
         try:
             for tick in range(self._scenario.tick_count):
+                self._confirm(tick)
                 self._pass_until(start_s + tick * self._device_tick_s)
                 step = self._step(tick, start_s + tick * self._device_tick_s)
                 trace.steps.append(step)
@@ -111,6 +114,13 @@ class Session:
             self._client.stop()
         trace.final_conc_mg_l = self._patient.conc_mg_l
         return trace
+
+    def _confirm(self, tick: int) -> None:
+        """Let a person confirm the soft limits whose time has come since the tick before."""
+        before_h, now_h = ((tick - since) * self._tick_s / 3600.0 for since in (1, 0))
+        for entry in self._scenario.confirmations:
+            if max(before_h, 0.0) < entry.at_h <= now_h:
+                self._client.confirm(entry.limit)
 
     def _step(self, tick: int, due_s: float) -> Step:
         """Dose, sample, send, and take the pump's answer."""

@@ -6,7 +6,7 @@ sender may say it is decided first (core.authentic).  Allocates: runs before the
 """
 
 from pump.compat import micropython
-from pump.core import authentic, intake
+from pump.core import authentic, intake, program
 from pump.core.controller import Controller
 from pump.core.schedule import has_room
 from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, EVENT_STOP
@@ -47,10 +47,18 @@ class Commands:
         if result == reasons.RESULT_OK:
             result = self._execute(frame, session.length) or opened
             session.remember(frame, result)
-            self._journal.command(kind, result, self._supervisor.state, self._board.now_ms())
+            self._log(frame, result)
         elif result == authentic.AGAIN:
             result = session.last_result
         self._acknowledge(frame, result)
+
+    def _log(self, frame, result: int) -> None:
+        """Log what was carried out, with the number that it named."""
+        named = self.session.length == _BODY + 4
+        value = intake.u32(frame, _BODY) if named else 0
+        self._journal.command(
+            frame[0], result, self._supervisor.state, self._board.now_ms(), value
+        )
 
     @micropython.native
     def _take_reading(self, frame, length: int) -> None:
@@ -82,6 +90,8 @@ class Commands:
             return self._stop()
         if kind in (messages.ACKNOWLEDGE, messages.SILENCE):
             return self._press(frame, length)
+        if kind == messages.CONFIRM:
+            return self._confirm(frame, length)
         if self._therapy.schedule is not None:
             return reasons.RESULT_WRONG_STATE
         if kind == messages.LOG_READ:
@@ -122,9 +132,21 @@ class Commands:
             self._therapy.end()
         return result
 
-    def _start(self, frame, length: int) -> int:
-        """Begin the therapy, if program, clock factor and state allow one."""
+    def _confirm(self, frame, length: int) -> int:
+        """Let a person lift one soft limit for as long as this therapy lasts; a hard one never."""
         if length != _BODY + 4:
+            return reasons.RESULT_BAD_LENGTH
+        limit = intake.u32(frame, _BODY)
+        if limit > 29 or not reasons.SOFT_LIMITS & 1 << limit:
+            return reasons.RESULT_OUT_OF_RANGE
+        if self._therapy.schedule is None:
+            return reasons.RESULT_WRONG_STATE
+        self._therapy.confirmed |= 1 << limit
+        return reasons.RESULT_OK
+
+    def _start(self, frame, length: int) -> int:
+        """Begin the therapy, if program, clock factor, state and soft limits allow one."""
+        if length not in (_BODY + 4, _BODY + 8):
             return reasons.RESULT_BAD_LENGTH
         words = self.intake.words
         if words is None:
@@ -135,22 +157,27 @@ class Commands:
         tick_ms = words[layout.AT_TICK_S] * 1000 // factor
         if not has_room(tick_ms, words[layout.AT_STEPS_TICK_MAX]):
             return reasons.RESULT_OUT_OF_RANGE
+        confirmed = intake.u32(frame, _BODY + 4) if length == _BODY + 8 else 0
+        if confirmed & ~reasons.SOFT_LIMITS:
+            return reasons.RESULT_OUT_OF_RANGE
         if self._supervisor.state != reasons.STATE_READY:
             return reasons.RESULT_WRONG_STATE
-        return self._begin(words, tick_ms, factor)
+        if program.plans_beyond(words) & ~confirmed:
+            return reasons.RESULT_NOT_CONFIRMED
+        return self._begin(words, tick_ms, factor, confirmed)
 
-    def _begin(self, words, tick_ms: int, factor: int) -> int:
+    def _begin(self, words, tick_ms: int, factor: int, confirmed: int) -> int:
         """Begin the therapy of a program: its first tick is due at once."""
         board, therapy = self._board, self._therapy
         history = self._history()
-        if not self._journal.start(words, factor, board.now_ms()):
+        if not self._journal.start(words, factor, board.now_ms(), confirmed):
             return reasons.RESULT_NO_LOG
         self._supervisor.happen(EVENT_START)
         controller = Controller(words, self._supervisor, history)
         controller.planner.solver.now_us = board.now_us
         # Steps that an aborted batch still made belong to the therapy before.
         board.read_inputs(controller.record)
-        therapy.begin(controller, tick_ms, factor, board.now_ms())
+        therapy.begin(controller, tick_ms, factor, board.now_ms(), confirmed)
         self._link.send(messages.HISTORY, intake.copy_words(history, self._link.body))
         board.collect_garbage()
         board.start_watchdog()

@@ -105,6 +105,7 @@ class Controller:
         found = self._supervise(found)
         move = self._next_move()
         self.limiter.advance(record[at.ELAPSED_TICKS] - 1)
+        self.limiter.account[limiter.CONFIRMED] = record[at.CONFIRMED]
         steps = self.limiter.limit(move, estimator.state[0])
         self._move = move
         self._steps = steps

@@ -186,6 +186,8 @@ class Detectors:
         found = _readings(record, words, memory) | _drift(record, words, memory)
         found |= _refusal(record)
         found |= _decision(words, memory, state, states, source, 1 if tried else 0)
-        if limited != reasons.LIMIT_NONE:
+        if limited >= reasons.LIMIT_SOFT_RATE:
+            found |= 1 << alarms.SOFT_LIMIT
+        elif limited != reasons.LIMIT_NONE:
             found |= 1 << alarms.DOSE_LIMITED
         return found

@@ -21,6 +21,7 @@ from pump.spec import record as tick_record
 _LINK_BYTES = const(32)
 _MASK = const(0x3FFFFFFF)
 _LOGGED = (messages.PROGRAM_END, messages.STOP, messages.MAINTENANCE)
+_ANSWERS = (messages.CONFIRM, messages.ACKNOWLEDGE, messages.SILENCE)
 _ELAPSED_MS_MAX = const(90_000_000)  # a day and an hour: nothing older weighs
 
 
@@ -70,13 +71,20 @@ class Journal:
         self._erase_next()
         return True
 
-    def command(self, kind: int, result: int, state: int, now_ms: int) -> bool:
+    def command(self, kind: int, result: int, state: int, now_ms: int, value: int = 0) -> bool:
         """Log a command that changed something; STOP ends what was reserved.
 
-        START has logged itself, and a STOP of what stands already is nothing: it needs no key,
-        so anybody could fill the ring with it.
+        value: what a person confirmed, acknowledged or silenced.  START has logged itself, and
+        a STOP of what stands already is nothing: it needs no key, so anybody could fill the
+        ring with it.
         """
-        if kind not in _LOGGED or result != reasons.RESULT_OK:
+        if result != reasons.RESULT_OK:
+            return True
+        if kind in _ANSWERS:
+            # However many come, a fault must still find its page.
+            if self.room <= at.SPARE_PAGES // 2:
+                return True
+        elif kind not in _LOGGED:
             return True
         if kind == messages.STOP and not self._reserve:
             return True
@@ -84,12 +92,13 @@ class Journal:
         if kind == messages.STOP:
             owed = self._unlogged
             self._unlogged = self._reserve = 0
-        return self._append(at.COMMAND, (kind, result, state, self._factor), now_ms, owed)
+        return self._append(at.COMMAND, (kind, result, state, self._factor, value), now_ms, owed)
 
-    def start(self, words, factor: int, now_ms: int) -> bool:
+    def start(self, words, factor: int, now_ms: int, confirmed: int = 0) -> bool:
         """Log that a therapy begins; False when the log cannot keep its account.
 
-        words: the program; factor: therapy seconds per device second.
+        words: the program; factor: therapy seconds per device second; confirmed: soft limits,
+        bits 1 << LIMIT_SOFT_*.
         """
         while self.room < at.START_PAGES and self.erase_ahead():
             pass
@@ -98,7 +107,7 @@ class Journal:
         self._faulted = False
         self._reserve = words[layout.AT_STEPS_TICK_MAX]
         self._day_max = words[layout.AT_STEPS_DAY_MAX]
-        content = (messages.START, reasons.RESULT_OK, reasons.STATE_RUNNING, factor)
+        content = (messages.START, reasons.RESULT_OK, reasons.STATE_RUNNING, factor, confirmed)
         return self._append(at.COMMAND, content, now_ms, 0)
 
     def alarm(self, flags: int, now_ms: int) -> bool:

@@ -8,7 +8,8 @@ Rolling windows hold whole ticks.  They outlive a therapy: the next one begins w
 what was given in the day before it, else STOP and START would get round the caps.
 Beside them stand a bound on the rise of the rate, on the drug that the program's decay
 says is not yet cleared, and a level at which nothing is given; `asked` keeps what was
-wanted before any of them.
+wanted before any of them.  Soft limits are further caps of rate, hour and day, and hold until
+the record says that a person has confirmed them; no confirmation touches another cap.
 """
 
 from array import array
@@ -32,7 +33,8 @@ _MOVE = const(5)  # of this tick, after the limits on moves
 _PLACE = const(6)  # in the history, where this tick's steps will be written
 _HOUR = const(7)  # microsteps of the last ticks_hour - 1 ticks
 _DAY = const(8)  # microsteps of the last ticks_day - 1 ticks
-_WORDS = const(9)
+CONFIRMED = const(9)  # soft limits that no longer act, bits 1 << spec.reasons.LIMIT_SOFT_*
+_WORDS = const(10)
 
 
 @micropython.viper
@@ -50,6 +52,11 @@ def _ask(words: ptr32, account: ptr32, move: int, level: int):
     if move > account[_MOVE] + words[layout.AT_CHANGE_MAX]:
         move = account[_MOVE] + words[layout.AT_CHANGE_MAX]
         reason = reasons.LIMIT_RISE
+    soft = words[layout.AT_SOFT_MOVE]
+    if soft > 0 and move > soft:
+        if account[CONFIRMED] & (1 << reasons.LIMIT_SOFT_RATE) == 0:
+            move = soft
+            reason = reasons.LIMIT_SOFT_RATE
     if level >= words[layout.AT_CEILING] and move > 0:
         move = 0
         reason = reasons.LIMIT_CEILING
@@ -79,6 +86,16 @@ def _within_caps(words: ptr32, account: ptr32) -> int:
     if words[layout.AT_ON_BOARD_MAX] - account[ON_BOARD] < left:
         left = words[layout.AT_ON_BOARD_MAX] - account[ON_BOARD]
         reason = reasons.LIMIT_ON_BOARD
+    soft = words[layout.AT_SOFT_STEPS_HOUR]
+    if soft > 0 and soft - account[_HOUR] < left:
+        if account[CONFIRMED] & (1 << reasons.LIMIT_SOFT_HOUR) == 0:
+            left = soft - account[_HOUR]
+            reason = reasons.LIMIT_SOFT_HOUR
+    soft = words[layout.AT_SOFT_STEPS_DAY]
+    if soft > 0 and soft - account[_DAY] < left:
+        if account[CONFIRMED] & (1 << reasons.LIMIT_SOFT_DAY) == 0:
+            left = soft - account[_DAY]
+            reason = reasons.LIMIT_SOFT_DAY
     # A window may begin overdrawn by the therapy before: no steps are nothing to cut.
     if left < 0:
         left = 0
@@ -183,7 +200,6 @@ class Limiter:
                 history[quarter] += self._step_at(ticks_ago + 1)
         return history
 
-    @micropython.native
     @micropython.native
     def advance(self, ticks: int) -> None:
         """Let `ticks` go by without a step, before the tick that `limit` decides."""

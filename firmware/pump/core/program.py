@@ -91,6 +91,13 @@ _RANGES = (
     (layout.AT_ON_BOARD_MAX, 0, (1 << 28) - 1),
     (layout.AT_ON_BOARD_KEEP, 0, 1 << 14),
     (layout.AT_CEILING, 1, (1 << 28) - 1),
+    (layout.AT_SOFT_MOVE, 0, 1 << 14),
+    (layout.AT_SOFT_STEPS_HOUR, 0, (1 << 30) - 1),
+    (layout.AT_SOFT_STEPS_DAY, 0, (1 << 30) - 1),
+    (layout.AT_SOFT_TARGET, 0, (1 << 20) - 1),
+    (layout.AT_PRESSURE_RISE_RAW, 1, 65_535),
+    (layout.AT_PRESSURE_SLACK, 0, 1 << 14),
+    (layout.AT_BACK_OFF_STEPS_MAX, 0, (1 << 15) - 1),
     (layout.AT_BEFORE_GAIN, 1, (1 << 16) - 1),
     (layout.AT_BEFORE_SHIFT, 1, 15),
     (layout.AT_DRUG, 0, (1 << 30) - 1),
@@ -119,6 +126,22 @@ def check(words) -> int:
     if not ends_with_crc(words, 4 * len(words)):
         return reasons.RESULT_PROGRAM_CHECKSUM
     return reasons.RESULT_OK
+
+
+def plans_beyond(words) -> int:
+    """Return the soft limits that what the program itself plans is beyond, bits 1 << LIMIT_SOFT_*.
+
+    Its target, or the highest that its course may ask for, and its fallback rate.
+    """
+    found = 0
+    target = words[layout.AT_TARGET]
+    if not words[layout.AT_AREA]:
+        target = max(target, words[layout.AT_TARGET_HIGH])
+    if 0 < words[layout.AT_SOFT_TARGET] < target:
+        found |= 1 << reasons.LIMIT_SOFT_TARGET
+    if 0 < words[layout.AT_SOFT_MOVE] < words[layout.AT_FALLBACK_MOVE]:
+        found |= 1 << reasons.LIMIT_SOFT_RATE
+    return found
 
 
 def _products_fit(words) -> bool:

@@ -21,12 +21,18 @@ class Therapy:
         self.tick = 0
         self.has_reading = False
         self.alarm_flags = 0  # of spec.reasons.FLAG_*, seen since the last tick
+        self.confirmed = 0  # soft limits that a person has confirmed, bits 1 << LIMIT_SOFT_*
         self._decided_ms = 0  # when the last tick began
         self._clock_factor = 1
 
     @micropython.native
-    def begin(self, controller: Controller, tick_ms: int, factor: int, now_ms: int) -> None:
-        """Let `controller` tick every `tick_ms`, `factor` times faster than its own time."""
+    def begin(
+        self, controller: Controller, tick_ms: int, factor: int, now_ms: int, confirmed: int
+    ) -> None:
+        """Let `controller` tick every `tick_ms`, `factor` times faster than its own time.
+
+        confirmed: soft limits that do not act in this therapy, until it ends.
+        """
         self.controller = controller
         self.schedule = Schedule(tick_ms, now_ms)
         self._clock_factor = factor
@@ -34,11 +40,13 @@ class Therapy:
         self.tick = -1
         self.has_reading = False
         self.alarm_flags = 0
+        self.confirmed = confirmed
 
     @micropython.native
     def end(self) -> None:
-        """Let it tick no more."""
+        """Let it tick no more; what was confirmed ends with it."""
         self.schedule = None
+        self.confirmed = 0
 
     @micropython.native
     def begin_tick(self, now_ms: int) -> int:

@@ -159,6 +159,12 @@ WORDS = {
         "Check that the program fits the patient",
         "one tick after the limit acted",
     ),
+    alarms.SOFT_LIMIT: (
+        "soft_limit",
+        "A soft limit, which the record names, holds the dose until a person confirms it",
+        "Check whether this patient may have more than is usual; if so, confirm the limit",
+        "one tick after the limit acted",
+    ),
     alarms.MEMORY_LOW: (
         "memory_low",
         "Less memory is free than the pump needs",

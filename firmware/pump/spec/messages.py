@@ -21,12 +21,13 @@ HELLO = const(0x01)  # challenge, CHALLENGE_BYTES: the same again keeps the sess
 PROGRAM_BEGIN = const(0x02)  # word_count u32
 PROGRAM_CHUNK = const(0x03)  # byte offset u32, then up to CHUNK_BYTES_MAX bytes
 PROGRAM_END = const(0x04)  # crc32 u32 of the whole program, then its seal, SEAL_BYTES
-START = const(0x05)  # clock_factor u32
+START = const(0x05)  # clock_factor u32; soft limits confirmed, bits u32, or left out: none
 STOP = const(0x06)  # empty body
 MAINTENANCE = const(0x07)  # empty body: leave the firmware for the REPL, never while running
 ACKNOWLEDGE = const(0x08)  # number u32 of the alarm (spec.alarms) that a person has seen
 SILENCE = const(0x09)  # seconds u32, at most limits.SILENCE_S_MAX
 LOG_READ = const(0x0A)  # page u32 of the device log, never while running
+CONFIRM = const(0x0B)  # soft limit u32 (spec.reasons.LIMIT_SOFT_*), of the running therapy
 # Host to pump, acknowledged only when refused: the telemetry of its tick is the answer.
 READING = const(0x10)  # sample_index u32, time_s u32, conc_ug_l u32, quality u32
 

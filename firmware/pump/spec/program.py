@@ -10,7 +10,7 @@ units of the full rate (STEPS_FULL microsteps a tick).
 from pump.compat import const
 
 MAGIC = const(0x0652534D)  # "MSR", layout family 6; below 2**30
-LAYOUT_VERSION = const(4)
+LAYOUT_VERSION = const(5)
 
 # Scalars, one word each.
 AT_MAGIC = const(0)
@@ -102,11 +102,20 @@ AT_BEFORE_SHIFT = const(82)
 AT_DRUG = const(83)  # CRC-32 of the drug's name, its low 30 bits
 AT_DRUG_PG_PER_STEP = const(84)  # drug in a microstep
 AT_COURSE = const(85)  # LEVEL to AREA
-SCALAR_WORDS = const(86)
 LEVEL = const(0)
 PULSE = const(1)
 TIME_ABOVE = const(2)
 AREA = const(3)
+# Soft limits (core/limiter.py) hold until a person confirms them; 0: there is none.
+AT_SOFT_MOVE = const(86)  # rate, Q(data_bits) of the full rate
+AT_SOFT_STEPS_HOUR = const(87)
+AT_SOFT_STEPS_DAY = const(88)
+AT_SOFT_TARGET = const(89)  # Q(data_bits): START of a higher one wants confirming
+# The line (core/line.py).
+AT_PRESSURE_RISE_RAW = const(90)  # above what the steps made may add: the line is blocked
+AT_PRESSURE_SLACK = const(91)  # that one microstep may add for ever, raw, Q8
+AT_BACK_OFF_STEPS_MAX = const(92)  # that a blocked line is relieved of; 0: none
+SCALAR_WORDS = const(93)
 FOR_EVER = const(1 << 28)  # ticks: 85 years of the shortest; as a level, above every state
 
 # Tables follow in this order; the host and the pump compute their places the same way.

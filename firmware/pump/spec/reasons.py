@@ -39,6 +39,12 @@ LIMIT_STOPPED = const(4)
 LIMIT_RISE = const(5)
 LIMIT_ON_BOARD = const(6)
 LIMIT_CEILING = const(7)
+# Soft limits: the last four.  A person may confirm one; bit 1 << limit says that it is.
+LIMIT_SOFT_RATE = const(8)
+LIMIT_SOFT_HOUR = const(9)
+LIMIT_SOFT_DAY = const(10)
+LIMIT_SOFT_TARGET = const(11)  # acts at START only
+SOFT_LIMITS = const(0xF00)  # the bits of all of them
 
 # Board inputs, one bit each; a set bit is a fault or, of the memory, a warning.
 FLAG_DOOR_OPEN = const(1)
@@ -76,4 +82,5 @@ RESULT_NO_SESSION = const(11)
 RESULT_NOT_AUTHENTIC = const(12)
 RESULT_REPLAYED = const(13)
 RESULT_PROGRAM_SEAL = const(14)
+RESULT_NOT_CONFIRMED = const(16)  # the program plans beyond a soft limit
 RESULT_NO_LOG = const(15)  # a therapy whose account cannot be kept does not begin

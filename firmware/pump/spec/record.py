@@ -21,37 +21,39 @@ PRESSURE_RAW = const(8)  # line pressure, ADC 0..65535
 RESERVOIR_RAW = const(9)  # reservoir fill, ADC 0..65535
 BATTERY_RAW = const(10)  # battery voltage, ADC 0..65535
 STEPS_DONE = const(11)  # microsteps the stepper finished since the decision before
-INPUT_WORDS = const(12)
+CONFIRMED = const(12)  # soft limits that a person has confirmed: bits 1 << LIMIT_SOFT_*
+STEPS_BACK = const(13)  # microsteps backwards since the decision before: a blocked line relieved
+INPUT_WORDS = const(14)
 
 # Outputs.
-READING_VERDICT = const(12)  # spec.reasons.READING_*
-STATE = const(13)  # spec.reasons.STATE_*
-FAULT_REASON = const(14)  # first cause, spec.reasons.FAULT_*
-LIMIT_REASON = const(15)  # the limit that acted most, spec.reasons.LIMIT_*
-ESTIMATE = const(16)  # four words: states, then disturbance, Q(estimate_bits)
-INNOVATION = const(20)  # reading minus prediction, Q(estimate_bits)
-STALE_TICKS = const(21)  # ticks since the last reading that was used
-ITERATIONS = const(22)  # of the solver
-SOLVED = const(23)  # 1 when the residuals met their limits
-PLAN_SOURCE = const(24)  # spec.reasons.PLAN_*
-MOVE = const(25)  # rate asked for, Q(data_bits) of the full rate
-STEPS = const(26)  # motor microsteps commanded for this tick
-STEPS_TOTAL = const(27)  # microsteps commanded since start
-CARRY = const(28)  # fraction of a microstep carried, Q(data_bits)
+READING_VERDICT = const(14)  # spec.reasons.READING_*
+STATE = const(15)  # spec.reasons.STATE_*
+FAULT_REASON = const(16)  # first cause, spec.reasons.FAULT_*
+LIMIT_REASON = const(17)  # the limit that acted most, spec.reasons.LIMIT_*
+ESTIMATE = const(18)  # four words: states, then disturbance, Q(estimate_bits)
+INNOVATION = const(22)  # reading minus prediction, Q(estimate_bits)
+STALE_TICKS = const(23)  # ticks since the last reading that was used
+ITERATIONS = const(24)  # of the solver
+SOLVED = const(25)  # 1 when the residuals met their limits
+PLAN_SOURCE = const(26)  # spec.reasons.PLAN_*
+MOVE = const(27)  # rate asked for, Q(data_bits) of the full rate
+STEPS = const(28)  # motor microsteps commanded for this tick
+STEPS_TOTAL = const(29)  # microsteps commanded since start
+CARRY = const(30)  # fraction of a microstep carried, Q(data_bits)
 
-ALARMS = const(29)  # conditions that are present, one bit for each number of spec.alarms
-STEPS_ASKED = const(30)  # microsteps that the plan wanted, before any limit
-ON_BOARD = const(31)  # microsteps given and, by the program's decay, not yet cleared
-PHASE = const(32)  # of the course, spec.reasons.PHASE_*
-TARGET = const(33)  # of this tick, Q(data_bits)
-AREA = const(34)  # of the level since this chase began, Q(data_bits) times ticks
+ALARMS = const(31)  # conditions that are present, one bit for each number of spec.alarms
+STEPS_ASKED = const(32)  # microsteps that the plan wanted, before any limit
+ON_BOARD = const(33)  # microsteps given and, by the program's decay, not yet cleared
+PHASE = const(34)  # of the course, spec.reasons.PHASE_*
+TARGET = const(35)  # of this tick, Q(data_bits)
+AREA = const(36)  # of the level since this chase began, Q(data_bits) times ticks
 
 # Measured by the pump about itself; they decide nothing.
-TICK_US = const(35)  # duration of the tick before, frame in to frame out
-SOLVE_US = const(36)  # duration of this tick's QP
-HEAP_FREE = const(37)  # bytes free at the last hourly count
+TICK_US = const(37)  # duration of the tick before, frame in to frame out
+SOLVE_US = const(38)  # duration of this tick's QP
+HEAP_FREE = const(39)  # bytes free at the last hourly count
 
-PLAN = const(38)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
+PLAN = const(40)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
 PLAN_CONC_MAX = const(32767)
 MEASURED = (TICK_US, SOLVE_US, HEAP_FREE)
 

@@ -10,10 +10,11 @@ from mesor_hil.scenarios.loader import (
     resolved_toml,
     shipped_scenarios,
 )
-from mesor_hil.scenarios.schema import Scenario
+from mesor_hil.scenarios.schema import Confirmation, Scenario
 
 __all__ = [
     "DEFAULT_SCENARIO",
+    "Confirmation",
     "Scenario",
     "draw_patient",
     "load_scenario",

@@ -16,6 +16,7 @@ from mesor.errors import ScenarioError
 from mesor.input_tables import NotNegative, OptionalPositive, Positive, Section, impossible
 from mesor.patients import BetweenSubjectVariability, ClearanceChange, PatientParameters
 from mesor.program.therapy_file import Kinetics, Model, TherapyFile
+from mesor.soft_limits import SoftLimit
 from mesor_hil.plant import SensorSettings
 from pump.core.schedule import has_room
 from pump.spec import limits
@@ -109,6 +110,13 @@ class FaultEntry(Section):
     lasts_h: OptionalPositive = None
 
 
+class Confirmation(Section):
+    """At at_h a person confirms a soft limit; at 0 h with START."""
+
+    limit: SoftLimit
+    at_h: NotNegative
+
+
 class StandardDose(Section):
     """What is given without a controller: the same dose again and again, by infusion."""
 
@@ -161,6 +169,7 @@ class Scenario(TherapyFile):
     sensor: Sensor = Sensor()
     bench: Bench = Bench()
     faults: tuple[FaultEntry, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
     standard_dose: StandardDose | None = None
     checks: Checks = Checks()
 

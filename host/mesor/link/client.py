@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +23,7 @@ from mesor.link.frames import Frame, FrameCoder
 from mesor.link.keys import PumpKeys, SessionKeys
 from mesor.link.pipe import Pipe
 from mesor.record.fields import is_record
+from mesor.soft_limits import NUMBERS, SoftLimit
 from pump.spec import journal, messages, reasons
 
 Direction = Literal["to_pump", "from_pump"]
@@ -50,6 +51,8 @@ _RESULT_TEXT = {
     reasons.RESULT_NOT_AUTHENTIC: "does not hold the key that this was signed with, or what "
     "came was not what was sent; use the host that flashed the pump, or wipe and flash it",
     reasons.RESULT_REPLAYED: "has had this message before, or a later one; connect again",
+    reasons.RESULT_NOT_CONFIRMED: "has a program that plans beyond a soft limit; a person "
+    "must confirm that limit for this patient, with START",
     reasons.RESULT_NO_LOG: "cannot keep the account of a therapy: its log has no erased page, or "
     "this board has no room for one",
     reasons.RESULT_PROGRAM_SEAL: "found the program's seal wrong: it was changed after it was "
@@ -128,9 +131,17 @@ class PumpClient:
             self._command(messages.PROGRAM_CHUNK, struct.pack("<I", offset) + chunk)
         self._command(messages.PROGRAM_END, program[-4:] + keys.seal_program(program))
 
-    def start(self, clock_factor: int) -> None:
-        """Begin the therapy; clock_factor 1 is real time."""
-        self._command(messages.START, struct.pack("<I", clock_factor))
+    def start(self, clock_factor: int, confirmed: Iterable[SoftLimit] = ()) -> None:
+        """Begin the therapy; clock_factor 1 is real time.
+
+        confirmed: soft limits that a person lifts for this therapy.
+        """
+        bits = sum(1 << NUMBERS[limit] for limit in set(confirmed))
+        self._command(messages.START, struct.pack("<II", clock_factor, bits))
+
+    def confirm(self, limit: SoftLimit) -> None:
+        """Say that a person lifts this soft limit until the therapy ends."""
+        self._command(messages.CONFIRM, struct.pack("<I", NUMBERS[limit]))
 
     def stop(self) -> None:
         """Stop the motor and end the therapy."""

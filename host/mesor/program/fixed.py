@@ -17,9 +17,11 @@ import numpy.typing as npt
 from scipy.linalg import toeplitz
 
 from mesor.errors import ProgramError
+from mesor.program import line
 from mesor.program.course import Kind
 from mesor.program.design import Design, Splitting, conc_unit_ug_l
 from mesor.program.problem import Problem
+from mesor.program.soft_limits import check_soft_limits
 from pump.core.blocks import FINE_BITS
 from pump.core.refine_twin import DIRECTION_BITS, SCALE_BITS
 from pump.spec import limits
@@ -257,6 +259,8 @@ def _scalars(
     _set_dosing(values, problem)
     _set_warnings(values, problem)
     _set_reserve(values, problem, controller)
+    _set_soft_limits(values, problem)
+    _set_line(values, problem)
     return values
 
 
@@ -393,6 +397,36 @@ def _set_reserve(values: Integers, problem: Problem, controller: Design) -> None
     values[layout.AT_ON_BOARD_KEEP] = math.ceil(keep * (1 << 14))
     values[layout.AT_ON_BOARD_MAX] = min(most, int(on_board_mg / problem.pump.mg_per_step))
     values[layout.AT_CEILING] = min(most, round(ceiling_mg_l / conc_unit_mg_l * 2**ESTIMATE_BITS))
+
+
+def _set_soft_limits(values: Integers, problem: Problem) -> None:
+    """Set what holds until a person confirms it; 0 where there is none, else 1 at least."""
+    safety, per_step = problem.safety, problem.pump.mg_per_step
+    unit_mg_l = conc_unit_ug_l(problem) / 1000.0
+    one = 1 << DATA_BITS
+    check_soft_limits(problem)
+    for at, most, unit in (
+        (layout.AT_SOFT_MOVE, safety.rate_soft_max_mg_h, problem.rate_full_mg_h / one),
+        (layout.AT_SOFT_STEPS_HOUR, safety.dose_hour_soft_max_mg, per_step),
+        (layout.AT_SOFT_STEPS_DAY, safety.dose_day_soft_max_mg, per_step),
+    ):
+        values[at] = max(1, int(most / unit)) if most else 0
+    values[layout.AT_SOFT_MOVE] = min(one, values[layout.AT_SOFT_MOVE])
+    # Rounded up, lest rounding put a target beyond its own limit.
+    target = math.ceil(safety.target_soft_max_mg_l / unit_mg_l * one)
+    values[layout.AT_SOFT_TARGET] = min(target, (1 << 20) - 1)
+
+
+def _set_line(values: Integers, problem: Problem) -> None:
+    """Set from when on the line is taken for blocked, and how far it is relieved."""
+    safety, microstep_ul = problem.safety, problem.pump.microstep_nl / 1000.0
+    slope_raw = line.RAW_PER_MMHG * microstep_ul / safety.line_compliance_max_ul_mmhg
+    rise = round(safety.pressure_rise_mmhg * line.RAW_PER_MMHG)
+    values[layout.AT_PRESSURE_RISE_RAW] = min(rise, 65_535)
+    values[layout.AT_PRESSURE_SLACK] = min(1 << 14, round(slope_raw / 4.0 * 256.0))
+    values[layout.AT_BACK_OFF_STEPS_MAX] = min(
+        (1 << 15) - 1, int(safety.back_off_max_ml * 1000.0 / microstep_ul)
+    )
 
 
 def _ratio(factor: float, largest: int, name: str, shift_max: int = 24) -> tuple[int, int]:

@@ -58,7 +58,10 @@ class SafetyLimits:
     """Hard limits of dose, what a reading may be, and when the pump falls back or warns.
 
     on_board_max_mg and conc_ceiling_mg_l of zero follow from the model and the window.
-    drift_* are in standard deviations of a reading at the target.
+    drift_* are in standard deviations of a reading at the target.  Soft limits hold until a
+    person confirms them; zero is none.  line_compliance_max_ul_mmhg is that of the softest
+    line: a blocked one's pressure rises by at least one over it, and four times slower is no
+    blockage; back_off_max_ml bounds what a blocked line is relieved of.
     """
 
     dose_hour_max_mg: float
@@ -81,6 +84,13 @@ class SafetyLimits:
     battery_raw_low: int = 36_000
     on_board_max_mg: float = 0.0
     conc_ceiling_mg_l: float = 0.0
+    rate_soft_max_mg_h: float = 0.0
+    dose_hour_soft_max_mg: float = 0.0
+    dose_day_soft_max_mg: float = 0.0
+    target_soft_max_mg_l: float = 0.0
+    pressure_rise_mmhg: float = 80.0
+    line_compliance_max_ul_mmhg: float = 4.0
+    back_off_max_ml: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +201,11 @@ _MAY_BE_ZERO = frozenset(
         "battery_raw_low",
         "on_board_max_mg",
         "conc_ceiling_mg_l",
+        "rate_soft_max_mg_h",
+        "dose_hour_soft_max_mg",
+        "dose_day_soft_max_mg",
+        "target_soft_max_mg_l",
+        "back_off_max_ml",
     }
 )
 

@@ -29,6 +29,7 @@ from mesor.input_tables import (
 from mesor.program import problem
 from mesor.program.course import Course, Kind
 from mesor.program.reach import check_reach
+from mesor.program.soft_limits import check_soft_limits
 from mesor.pump_mechanics import PumpMechanics
 from pump.spec import limits
 
@@ -107,6 +108,10 @@ class Therapy(Section):
     dose_hour_max_mg: Positive
     dose_day_max_mg: Positive
     fallback_rate_mg_h: NotNegative
+    rate_soft_max_mg_h: OptionalPositive = None
+    dose_hour_soft_max_mg: OptionalPositive = None
+    dose_day_soft_max_mg: OptionalPositive = None
+    target_soft_max_mg_l: OptionalPositive = None
     tick_s: Annotated[int, Field(ge=limits.TICK_S_MIN, le=limits.TICK_S_MAX)] = 300
     horizon: Annotated[int, Field(ge=limits.HORIZON_MIN, le=limits.HORIZON_MAX)] = 20
     chase_h: OptionalPositive = None
@@ -258,6 +263,7 @@ class TherapyFile(Section):
         try:
             asked = self.problem()
             check_reach(asked)
+            check_soft_limits(asked)
         except ProgramError as error:
             raise impossible(str(error)) from None
         return self
@@ -265,7 +271,9 @@ class TherapyFile(Section):
     def problem(self) -> problem.Problem:
         """Return what this asks of the compiler; raise ProgramError where the parts disagree."""
         therapy = self.therapy
-        doses = {"dose_hour_max_mg", "dose_day_max_mg"}
+        doses = {"dose_hour_max_mg", "dose_day_max_mg"} | {
+            key for key in Therapy.model_fields if "_soft_max_" in key
+        }
         of_kind = {"kind", "interval_h", *_ALL_KIND_KEYS}
         return problem.Problem(
             model=problem.ControlModel(
@@ -273,7 +281,7 @@ class TherapyFile(Section):
             ),
             therapy=problem.Therapy(**therapy.model_dump(exclude=doses | of_kind)),
             safety=problem.SafetyLimits(
-                **therapy.model_dump(include=doses),
+                **therapy.model_dump(include=doses, exclude_none=True),
                 conc_max_mg_l=_CONC_MAX_TARGETS * therapy.target_mg_l,
                 conc_change_max_mg_l=_CONC_CHANGE_MAX_TARGETS * therapy.target_mg_l,
             ),

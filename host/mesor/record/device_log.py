@@ -34,7 +34,11 @@ _COMMANDS = {
     messages.START: "start",
     messages.STOP: "stop",
     messages.MAINTENANCE: "maintenance",
+    messages.CONFIRM: "confirm soft limit",
+    messages.ACKNOWLEDGE: "acknowledge alarm",
+    messages.SILENCE: "silence",
 }
+_ANSWERS = (messages.CONFIRM, messages.ACKNOWLEDGE, messages.SILENCE)  # of a person
 _FAULTS = {
     value: name.removeprefix("FAULT_").replace("_", " ").lower()
     for name, value in vars(reasons).items()
@@ -67,6 +71,8 @@ class Page:
         """Return what the content says."""
         if self.kind == "command":
             name = _COMMANDS.get(self.content[0], f"command {self.content[0]}")
+            if self.content[0] in _ANSWERS:
+                return f"{name} {self.content[4]}"
             return f"{name}, result {self.content[1]}, clock factor {self.content[3]}"
         if self.kind in ("tick", "fault"):
             tick = f"tick {self.content[tick_record.TICK]}, {self.steps} steps"

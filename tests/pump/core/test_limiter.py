@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pump.core.limiter import Limiter
+from pump.core.limiter import CONFIRMED, Limiter
 from pump.spec import program as layout
 from pump.spec import reasons
 
@@ -29,6 +29,7 @@ def limiter(
     full: int = 14_447, tick: int = FREE, hour: int = FREE, day: int = FREE,
     ticks_hour: int = 12, ticks_day: int = 288, history: array[int] | None = None,
     rise: int = ONE, on_board: int = (1 << 28) - 1, keep: int = 0, ceiling: int = FREE,
+    soft_move: int = 0, soft_hour: int = 0, soft_day: int = 0, confirmed: int = 0,
 ) -> Limiter:  # fmt: skip
     """Return a limiter with these caps, in microsteps."""
     words = array("i", [0] * layout.SCALAR_WORDS)
@@ -44,7 +45,12 @@ def limiter(
     words[layout.AT_ON_BOARD_MAX] = on_board
     words[layout.AT_ON_BOARD_KEEP] = keep
     words[layout.AT_CEILING] = ceiling
-    return Limiter(words, history)
+    words[layout.AT_SOFT_MOVE] = soft_move
+    words[layout.AT_SOFT_STEPS_HOUR] = soft_hour
+    words[layout.AT_SOFT_STEPS_DAY] = soft_day
+    limiting = Limiter(words, history)
+    limiting.account[CONFIRMED] = confirmed
+    return limiting
 
 
 def test_over_a_hundred_thousand_moves_the_account_never_differs_by_a_step(seed: int) -> None:
@@ -334,3 +340,58 @@ def test_at_the_ceiling_nothing_is_given_whatever_was_asked() -> None:
     assert (limiting.reason, limiting.asked) == (reasons.LIMIT_CEILING, 1000)
     assert limiting.limit(0, 500) == 0
     assert limiting.reason == reasons.LIMIT_NONE
+
+
+SOFT = {
+    reasons.LIMIT_SOFT_RATE: {"soft_move": ONE // 4},
+    reasons.LIMIT_SOFT_HOUR: {"soft_hour": 9_000},
+    reasons.LIMIT_SOFT_DAY: {"soft_day": 20_000},
+}
+
+
+@pytest.mark.hazard("soft_limit")
+@pytest.mark.parametrize("limit", SOFT)
+def test_a_soft_limit_holds_and_is_named_until_it_is_confirmed(limit: int) -> None:
+    """Two hours at the full rate: never beyond the limit, and what was asked is kept."""
+    limiting = limiter(**SOFT[limit])
+    given = []
+    for _ in range(24):
+        given.append(limiting.limit(ONE))
+        assert limiting.asked >= given[-1]
+    assert limiting.reason == limit
+    if limit == reasons.LIMIT_SOFT_RATE:
+        assert max(given) <= 14_447 / 4 + 1
+    elif limit == reasons.LIMIT_SOFT_HOUR:
+        assert max(sum(given[i : i + 12]) for i in range(13)) == 9_000
+    else:
+        assert sum(given) == 20_000
+    limiting.account[CONFIRMED] = 1 << limit
+    assert limiting.limit(ONE) in (14_447, 14_448)  # the fraction that was carried
+    assert limiting.reason == reasons.LIMIT_NONE
+
+
+@pytest.mark.hazard("soft_limit")
+@given(CAPS, TICKS, st.integers(0, (1 << 29) - 1))
+def test_whatever_is_confirmed_no_hard_cap_moves(
+    caps: dict[str, int], ticks: list[tuple[int, int]], confirmed: int
+) -> None:
+    """With any bits confirmed a soft limit only ever takes away."""
+    free, held = limiter(**caps), limiter(**caps, soft_move=ONE // 3, confirmed=confirmed)
+    history: list[int] = []
+    for missed, move in ticks:
+        free.advance(missed)
+        held.advance(missed)
+        history += [0] * missed
+        history.append(held.limit(move))
+        assert history[-1] <= min(caps["tick"], caps["full"])
+        assert sum(history[-caps["ticks_hour"] :]) <= caps["hour"]
+        assert sum(history[-caps["ticks_day"] :]) <= caps["day"]
+
+
+def test_the_soft_rate_is_left_no_faster_than_the_rate_may_rise() -> None:
+    """Confirming must not make a jump that the program forbids."""
+    limiting = limiter(rise=ONE // 8, soft_move=ONE // 4)
+    for _ in range(20):
+        limiting.limit(ONE)
+    limiting.account[CONFIRMED] = 1 << reasons.LIMIT_SOFT_RATE
+    assert limiting.limit(ONE) <= 14_447 * 3 / 8 + 1

@@ -98,6 +98,7 @@ def _table(found: Prescription, syringe_mg_ml: float | None) -> dict[str, Any]:
         caps = _pulse_caps(chase, control, allowed_mg_h)
     else:
         caps = _holding_caps(chase, model, allowed_mg_h)
+    caps |= _soft_caps(found, caps)
     conc = _syringe_mg_ml(caps["rate_max_mg_h"]) if syringe_mg_ml is None else syringe_mg_ml
     tick_s = _PULSE_TICK_S if chase.kind == "pulse" else _TICK_S
     window = {"target_mg_l": chase.target_mg_l} if chase.kind != "area" else {}
@@ -157,6 +158,17 @@ def _holding_caps(chase: Chase, model: KineticModel, allowed_mg_h: float) -> dic
         "dose_day_max_mg": day_mg,
         "fallback_rate_mg_h": 0.75 * steady_mg_h,
     }
+
+
+def _soft_caps(found: Prescription, caps: dict[str, float]) -> dict[str, float]:
+    """Return the library's limits that a person may confirm: of the level and of the day."""
+    soft = {}
+    for limit in found.order.drug.limits:
+        if limit.quantity == "level":
+            soft["target_soft_max_mg_l"] = limit.most
+        if limit.quantity == "daily_dose":
+            soft["dose_day_soft_max_mg"] = min(limit.most, caps["dose_day_max_mg"])
+    return soft
 
 
 def _pulse_caps(chase: Chase, control: dict[str, Any], allowed_mg_h: float) -> dict[str, float]:
