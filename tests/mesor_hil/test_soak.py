@@ -74,7 +74,7 @@ def _motor_runs_in_a_fault(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Controller,
         "_next_move",
-        lambda self: self.planner.plan(self._move, self.course.target),
+        lambda self: self.planner.plan(self.move, self.course.target),
     )
 
 

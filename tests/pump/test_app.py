@@ -247,11 +247,11 @@ def test_a_clock_that_leaves_no_time_for_a_tick_is_refused(bench: Bench, factor:
 
 
 def test_commands_out_of_their_state_are_refused(bench: Bench) -> None:
-    """No start without a program; no new program, start or maintenance while running."""
+    """No start without a program; no start, log or maintenance while running."""
     assert bench.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
     assert bench.command(0x42) == reasons.RESULT_UNKNOWN_MESSAGE
     bench.start()
-    for kind in (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.START):
+    for kind in (messages.LOG_READ, messages.START):
         assert bench.command(kind, bytes([9, 0, 0, 0])) == reasons.RESULT_WRONG_STATE
     assert bench.command(messages.MAINTENANCE) == reasons.RESULT_WRONG_STATE
     assert not bench.app.commands.leave

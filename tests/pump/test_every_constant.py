@@ -88,6 +88,7 @@ _ENDED = "no plan of this loop is shifted to its end; tests/pump/core/test_plann
 _DEFENCE = "the planner never asks for this; tests/pump/core/test_limiter.py does"
 _CEILING = "no estimate of this loop reaches it; tests/pump/core/test_limiter.py does"
 _SOFT = "this loop's program has no soft limit; tests/pump/core/test_limiter.py has"
+_TAKEOVER = "no program takes over in this loop; tests/pump/core/test_handover.py lets one"
 _INT32 = "a bound that proved programs never reach; the kernels' own tests do"
 _SIGN = "Python's ints go on for ever: a shift by 32 leaves the sign as one by 31 does"
 _IGNORED = "nobody reads what the kernel returns"
@@ -113,6 +114,8 @@ HARMLESS = {
     "estimator.Estimator.__init__ 0 #3": _WRITTEN,
     "estimator.Estimator.__init__ 0 #4": _WRITTEN,
     "estimator.Estimator.__init__ 0 #5": _START,
+    "estimator.Estimator.follow 1": _TAKEOVER,
+    "limiter.Limiter.follow 1": _TAKEOVER,
     "limiter.Limiter.quarters 0 #2": "a second ago lies in the same quarter hour as now",
     "limiter.Limiter.limit 0": "the controller always names the level",
     "limiter 1 #3": _DEFENCE,
@@ -138,6 +141,7 @@ HARMLESS = {
     "planner.Planner.__init__ 1": _ENDED,
     "planner.Planner.plan 1": _ENDED,
     "planner.Planner._shift 1 #3": _ENDED,
+    "planner.Planner.__init__ 1 #2": _TAKEOVER,
     "planner.Planner.__init__ 0": _START,
     "planner.Planner.__init__ 0 #2": _START,
     "kernels_twin 1": _INT32,

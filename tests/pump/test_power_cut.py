@@ -9,7 +9,7 @@ from mesor.program import Program
 from mesor.record.device_log import DeviceLog, device_log
 from mesor_hil.targets.ram_flash import RamFlash
 from pump.app import App
-from pump.spec import messages, reasons
+from pump.spec import journal, messages, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
 
@@ -89,7 +89,9 @@ def test_a_whole_therapy_stands_in_the_log(program: Program) -> None:
     assert [page.kind for page in log.pages] == kinds
     assert log.broken is None
     ticks = [page for page in log.pages if page.kind in ("tick", "fault")]
-    assert [list(page.content) for page in ticks] == [record[: at.PLAN] for record in records]
+    assert set(range(journal.CONTENT_WORDS, at.PLAN)) <= set(at.MEASURED)  # all decided is kept
+    kept = [record[: min(at.PLAN, journal.CONTENT_WORDS)] for record in records]
+    assert [list(page.content) for page in ticks] == kept
     assert log.pages[-1].volume_steps == sum(steps for _, steps, _ in bench.board.batches)
     assert log.pages[-1].reserve_steps == 0
 

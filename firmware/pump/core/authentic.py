@@ -22,6 +22,7 @@ _SIGNED = (
     messages.PROGRAM_BEGIN, messages.PROGRAM_CHUNK, messages.PROGRAM_END,
     messages.START, messages.MAINTENANCE, messages.ACKNOWLEDGE, messages.SILENCE,
     messages.CONFIRM,
+    messages.TAKE_OVER,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ sender may say it is decided first (core.authentic).  Allocates: runs before the
 """
 
 from pump.compat import micropython
-from pump.core import authentic, intake, program
+from pump.core import authentic, handover, intake, program
 from pump.core.controller import Controller
 from pump.core.schedule import has_room
 from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, EVENT_STOP
@@ -14,6 +14,12 @@ from pump.spec import limits, messages, reasons
 from pump.spec import program as layout
 
 _BODY = messages.HEADER_BYTES
+# What is taken beside a therapy that delivers: a program, and the order that makes it the one.
+_BESIDE = (
+    messages.PROGRAM_BEGIN, messages.PROGRAM_CHUNK, messages.PROGRAM_END, messages.TAKE_OVER,
+)  # fmt: skip
+# Orders that take some ms: a tick that is due goes before them.
+LONG = (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.TAKE_OVER)
 
 
 class Commands:
@@ -92,7 +98,8 @@ class Commands:
             return self._press(frame, length)
         if kind == messages.CONFIRM:
             return self._confirm(frame, length)
-        if self._therapy.schedule is not None:
+        runs = self._therapy.schedule is not None
+        if runs and not (kind in _BESIDE and self._supervisor.delivers()):
             return reasons.RESULT_WRONG_STATE
         if kind == messages.LOG_READ:
             return self._send_page(frame, length)
@@ -103,6 +110,8 @@ class Commands:
             return self.intake.take(frame, length)
         if kind == messages.PROGRAM_END:
             return self._end_program(frame, length)
+        if kind == messages.TAKE_OVER:
+            return self._take_over(frame, length) if runs else reasons.RESULT_WRONG_STATE
         if kind == messages.START:
             return self._start(frame, length)
         self.leave = True  # MAINTENANCE is all that is left
@@ -121,16 +130,55 @@ class Commands:
     def _end_program(self, frame, length: int) -> int:
         """Check the program that has been taken in."""
         result = self.intake.end(frame, length)
+        if self._therapy.schedule is not None:
+            return result
         if result == reasons.RESULT_OK and not self._supervisor.happen(EVENT_PROGRAM):
             return reasons.RESULT_WRONG_STATE
         return result
+
+    def _take_over(self, frame, length: int) -> int:
+        """Let the program that was taken in decide from the next tick on; else nothing changes."""
+        if length != _BODY + 4:
+            return reasons.RESULT_BAD_LENGTH
+        board, therapy, words = self._board, self._therapy, self.intake.words
+        if words is None:
+            return reasons.RESULT_WRONG_STATE
+        checksum = frame[_BODY : _BODY + 4]
+        if words[-1] & 0xFFFFFFFF != int.from_bytes(checksum, "little"):
+            return reasons.RESULT_PROGRAM_CHECKSUM
+        result = handover.obstacle(therapy.controller.words, words)
+        if result != reasons.RESULT_OK:
+            return result
+        if not has_room(therapy.schedule.tick_ms, words[layout.AT_STEPS_TICK_MAX]):
+            return reasons.RESULT_OUT_OF_RANGE
+        if program.plans_beyond(words) & ~therapy.confirmed:
+            return reasons.RESULT_NOT_CONFIRMED
+        board.collect_garbage()
+        try:
+            controller = Controller(words, self._supervisor, None, therapy.controller)
+        except MemoryError:
+            return reasons.RESULT_NO_ROOM
+        if not self._journal.take_over(words, self._supervisor.state, board.now_ms()):
+            return reasons.RESULT_NO_LOG
+        controller.planner.solver.now_us = board.now_us
+        therapy.controller = controller
+        self._link.body[:4] = checksum
+        self._link.send(messages.TAKEN_OVER, 4)
+        return reasons.RESULT_OK
 
     def _press(self, frame, length: int) -> int:
         """Let a person answer an alarm; acknowledging the latched fault ends the therapy."""
         result = self._panel.press(frame, length)
         if self._supervisor.state == reasons.STATE_READY:
-            self._therapy.end()
+            self._end_therapy()
         return result
+
+    def _end_therapy(self) -> None:
+        """Let it tick no more; START begins its program again, not one that came beside it."""
+        therapy = self._therapy
+        if therapy.schedule is not None:
+            self.intake.words = therapy.controller.words
+        therapy.end()
 
     def _confirm(self, frame, length: int) -> int:
         """Let a person lift one soft limit for as long as this therapy lasts; a hard one never."""
@@ -196,7 +244,7 @@ class Commands:
         """Stop the motor at once and end the therapy."""
         self._board.abort_steps()
         self._supervisor.happen(EVENT_STOP)
-        self._therapy.end()
+        self._end_therapy()
         self._panel.end_therapy()
         return reasons.RESULT_OK
 

@@ -13,6 +13,7 @@ from pump.core import limiter, supervisor
 from pump.core.course import Course
 from pump.core.detectors import Detectors
 from pump.core.estimator import Estimator
+from pump.core.handover import Scales, name_of
 from pump.core.limiter import Limiter
 from pump.core.planner import Planner
 from pump.core.sense import Sense
@@ -63,28 +64,53 @@ def _write_account(record: ptr32, account: ptr32, state: ptr32, states: int):
 class Controller:
     """One therapy: built from a checked program, then `decide` once a tick."""
 
-    def __init__(self, words, supervised: Supervisor, history=None):
-        """Take program and supervisor, and what was given before (Limiter.quarters)."""
+    def __init__(self, words, supervised: Supervisor, history=None, before=None):
+        """Take program and supervisor, and what was given before (Limiter.quarters).
+
+        before: the Controller that this one takes over from between two ticks, unchanged by it;
+        core.handover must have found no obstacle.
+        """
         offsets = layout.table_offsets(
             words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
         )
-        self._words = words
+        self.words = words
         self.supervisor = supervised
         self.record = array("i", [0] * at.word_count(words[layout.AT_HORIZON]))
         self.sense = Sense(words)
         self.estimator = Estimator(words, offsets[0], offsets[1])
         self.course = Course(words)
         self.planner = Planner(words, offsets, self.estimator.state)
-        self.limiter = Limiter(words, history)
+        self.limiter = Limiter(words, history, before.limiter if before is not None else None)
         self.detectors = Detectors(words)
         self._stopping = alarms.with_action(alarms.STOP)
         self._holding = alarms.with_action(alarms.HOLD)
         self._held = 0  # ticks of fallback delivery
-        self._move = 0  # of the tick before
+        self.move = 0  # of the tick before, Q(data_bits) of the full rate
         self._steps = 0
         # No reading yet is as bad as none for too long: the patient's level is not known.
         self._stale = words[layout.AT_STALE_TICKS_MAX]
         self._begun = False
+        self._program = name_of(words)
+        if before is not None:
+            self._follow(before)
+
+    def _follow(self, before) -> None:
+        """Go on from where `before` is; its record holds what has come for the next tick."""
+        scales = Scales(before.words, self.words)
+        one = 1 << self.words[layout.AT_DATA_BITS]
+        for i in range(at.PLAN):
+            self.record[i] = before.record[i]
+        self.sense.follow(before.sense)
+        self.estimator.follow(before.estimator, scales, before.move)
+        self.course.follow(before.course, scales)
+        self.planner.follow(before.planner, scales)
+        self.limiter.follow(scales)
+        self.detectors.follow(before.detectors, scales)
+        self._held = before._held
+        self._steps = before._steps
+        self._stale = before._stale
+        self._begun = before._begun
+        self.move = scales.move(before.move, one)
 
     @micropython.native
     def decide(self) -> int:
@@ -107,7 +133,7 @@ class Controller:
         self.limiter.advance(record[at.ELAPSED_TICKS] - 1)
         self.limiter.account[limiter.CONFIRMED] = record[at.CONFIRMED]
         steps = self.limiter.limit(move, estimator.state[0])
-        self._move = move
+        self.move = move
         self._steps = steps
         record[at.STATE] = self.supervisor.state
         record[at.ALARMS] = found
@@ -129,7 +155,7 @@ class Controller:
             if not found & self._holding:
                 supervised.happen(supervisor.EVENT_REGAIN)
         if supervised.state == reasons.STATE_FALLBACK:
-            if self._held >= self._words[layout.AT_FALLBACK_TICKS_MAX]:
+            if self._held >= self.words[layout.AT_FALLBACK_TICKS_MAX]:
                 supervised.happen(supervisor.EVENT_EXPIRE)
         if supervised.state == reasons.STATE_STOPPED:
             found |= 1 << alarms.FALLBACK_OVER
@@ -144,14 +170,14 @@ class Controller:
         if not self.supervisor.delivers() or self.course.phase == reasons.PHASE_REST:
             return planner.stand_still()
         if self.supervisor.state == reasons.STATE_FALLBACK:
-            return planner.fall_back(self._move)
-        return planner.plan(self._move, self.course.target)
+            return planner.fall_back(self.move)
+        return planner.plan(self.move, self.course.target)
 
     @micropython.native
     def _estimate(self) -> None:
         """Bring the estimate up to this tick, and correct it if the reading is good."""
         record = self.record
-        words = self._words
+        words = self.words
         estimator = self.estimator
         done = record[at.STEPS_DONE]
         if done > words[layout.AT_STEPS_TICK_MAX]:
@@ -181,7 +207,7 @@ class Controller:
         if not record[at.READING_PRESENT]:
             return reasons.READING_MISSING
         return self.sense.judge(
-            record[at.TICK] * self._words[layout.AT_TICK_S],
+            record[at.TICK] * self.words[layout.AT_TICK_S],
             record[at.SAMPLE_INDEX],
             record[at.READING_TIME_S],
             record[at.CONC_UG_L],
@@ -205,6 +231,7 @@ class Controller:
         record[at.PHASE] = course.phase
         record[at.TARGET] = course.target
         record[at.AREA] = course.area
+        record[at.PROGRAM] = self._program
         _write_account(record, account, self.estimator.state, self.estimator.states)
         _write_plan(
             record,

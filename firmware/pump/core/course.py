@@ -36,6 +36,13 @@ class Course:
         self._target_low = words[layout.AT_TARGET_LOW]
         self._target_high = words[layout.AT_TARGET_HIGH]
 
+    def follow(self, before, scales) -> None:
+        """Go on in the phase of `before`, of another program; scales: core.handover.Scales."""
+        self.phase = before.phase
+        self._ticks = before._ticks
+        self._counted = before._counted
+        self.area = min(_AREA_MAX, max(-_AREA_MAX, scales.data(before.area)))
+
     @micropython.native
     def advance(self, ticks: int, level: int) -> None:
         """Go on by `ticks` ticks, at the end of which `level` is the estimate."""

@@ -170,6 +170,15 @@ class Detectors:
         self._memory = array("i", [0] * _WORDS)
         self._memory[_CONC_BEFORE] = -1
 
+    def follow(self, before, scales) -> None:
+        """Go on with what `before`, of another program, has seen; scales: core.handover.Scales."""
+        memory, words = self._memory, self._words
+        for i in range(_WORDS):
+            memory[i] = before._memory[i]
+        for i in (_ABOVE, _BELOW):
+            memory[i] = min(scales.level(memory[i]), words[layout.AT_DRIFT_MAX])
+        memory[_SAME] = min(memory[_SAME], words[layout.AT_STUCK_TICKS_MAX])
+
     @micropython.native
     def board(self, record, expected: int) -> int:
         """Return the bits of what is wrong with the board; `expected` steps were commanded."""

@@ -42,6 +42,7 @@ class Estimator:
         self.states = states
         self._state_max = words[layout.AT_STATE_MAX]
         self._gain_last = words[layout.AT_GAIN_COUNT] - 1
+        self._model_at = model_at
         self._gains_at = gains_at
         self._words = words
         self._used = 0
@@ -71,6 +72,20 @@ class Estimator:
                 words[layout.AT_GAIN_SHIFT],
             )
         )
+
+    def follow(self, before, scales, move: int) -> None:
+        """Go on with the estimate of `before`, while `move` (Q(data_bits)) is being given.
+
+        scales: core.handover.Scales.  Gains go on where they are: what is known stays known.
+        """
+        states, last = self.states, self.states - 1
+        for i in range(last):
+            self.state[i] = scales.level(before.state[i])
+        self.state[last] = scales.disturbance(
+            self._model_at, before.state[:states], move, self.state
+        )
+        self.innovation = scales.level(before.innovation)
+        self._used = min(before._used, self._gain_last)
 
     def predict(self, move: int) -> None:
         """Move one tick on, with `move` (Q(estimate_bits) of the full rate) delivered in it."""

@@ -161,6 +161,15 @@ class Finish:
         ]
         return block(entries)
 
+    def follow(self, before, scales) -> None:
+        """Take the guess and plan of `before`, of another program: judged anew, like any guess."""
+        one = self._one << blocks.FINE_BITS
+        for i in range(3 * self._n):
+            self._sets[i] = before._sets[i]
+        for i in range(self._n):
+            self._moves[i] = scales.move(before._moves[i], one)
+            self.outputs[i] = scales.data(before.outputs[i])
+
     def shift(self) -> None:
         """Warm start: guess and plan of the last tick, one tick on."""
         shift(self._guess_block)

@@ -8,7 +8,7 @@ from array import array
 
 from pump.compat import const, micropython, ptr8, ptr32
 from pump.core import program
-from pump.core.mac import is_seal
+from pump.core.mac import Hmac, difference
 from pump.spec import limits, messages, reasons
 from pump.spec import record as at
 
@@ -77,6 +77,7 @@ class ProgramIntake:
         self._seal_key = seal_key
         self._coming = None  # the words of one that is not there yet
         self._count = 0  # bytes of it that are
+        self._seal = None  # of these bytes: hashed as they come, for all at once takes too long
 
     def begin(self, frame, length: int) -> int:
         """Make room for the number of words announced; forget the program before."""
@@ -86,13 +87,17 @@ class ProgramIntake:
         if not 0 < count <= limits.PROGRAM_WORDS_MAX:
             return reasons.RESULT_PROGRAM_TOO_LARGE
         self.words = None
-        self._coming = None  # freed first: two programs may not fit side by side
-        self._coming = array("i", bytes(4 * count))
+        self._coming = None  # freed first: it may not fit beside the one to come
+        try:
+            self._coming = array("i", range(count))  # made in place, of no other copy
+        except MemoryError:
+            return reasons.RESULT_NO_ROOM
         self._count = 0
+        self._seal = Hmac(self._seal_key)
         return reasons.RESULT_OK
 
     def take(self, frame, length: int) -> int:
-        """Write one chunk where it belongs."""
+        """Write what is new of one chunk where it belongs; what is there is never overwritten."""
         size = length - _BODY - 4
         if not 0 < size <= messages.CHUNK_BYTES_MAX:
             return reasons.RESULT_BAD_LENGTH
@@ -103,8 +108,12 @@ class ProgramIntake:
             return reasons.RESULT_PROGRAM_GAP
         if offset + size > 4 * len(self._coming):
             return reasons.RESULT_PROGRAM_TOO_LARGE
-        _write_bytes(frame, _BODY + 4, size, self._coming, offset)
-        self._count = max(self._count, offset + size)
+        new = offset + size - self._count
+        if new > 0:
+            begin = _BODY + 4 + size - new
+            _write_bytes(frame, begin, new, self._coming, self._count)
+            self._seal.add(memoryview(frame)[begin : begin + new])
+            self._count += new
         return reasons.RESULT_OK
 
     def end(self, frame, length: int) -> int:
@@ -117,10 +126,11 @@ class ProgramIntake:
         checksum = int.from_bytes(frame[_BODY : _BODY + 4], "little")
         if coming[-1] & 0xFFFFFFFF != checksum:
             return reasons.RESULT_PROGRAM_CHECKSUM
-        if not is_seal(self._seal_key, coming, frame, _BODY + 4):
+        self._coming = None  # its seal can be told only once
+        seal = self._seal.end()
+        if not self._seal_key or difference(frame, _BODY + 4, seal, messages.SEAL_BYTES):
             return reasons.RESULT_PROGRAM_SEAL
         result = program.check(coming)
         if result == reasons.RESULT_OK:
             self.words = coming
-            self._coming = None
         return result

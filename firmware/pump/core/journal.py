@@ -107,8 +107,27 @@ class Journal:
         self._faulted = False
         self._reserve = words[layout.AT_STEPS_TICK_MAX]
         self._day_max = words[layout.AT_STEPS_DAY_MAX]
-        content = (messages.START, reasons.RESULT_OK, reasons.STATE_RUNNING, factor, confirmed)
+        state = reasons.STATE_RUNNING
+        content = (messages.START, reasons.RESULT_OK, state, factor, confirmed, words[-1])
         return self._append(at.COMMAND, content, now_ms, 0)
+
+    def take_over(self, words, state: int, now_ms: int) -> bool:
+        """Log that a program takes the running one over; False, and no change, when it cannot be.
+
+        What is reserved from here on is what the new program may give.
+        """
+        reserve, day_max, unlogged = self._reserve, self._day_max, self._unlogged
+        self._day_max = words[layout.AT_STEPS_DAY_MAX]
+        if unlogged:
+            # The ring is full: the larger day of both is reserved for all ticks to come.
+            self._unlogged = self._reserve = max(unlogged, self._day_max)
+        else:
+            self._reserve = words[layout.AT_STEPS_TICK_MAX]
+        content = (messages.TAKE_OVER, reasons.RESULT_OK, state, self._factor, 0, words[-1])
+        if self._append(at.COMMAND, content, now_ms, 0):
+            return True
+        self._reserve, self._day_max, self._unlogged = reserve, day_max, unlogged
+        return False
 
     def alarm(self, flags: int, now_ms: int) -> bool:
         """Log what stopped the motor between two ticks."""

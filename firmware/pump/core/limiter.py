@@ -138,15 +138,30 @@ def _clear(words: ptr32, account: ptr32, steps: int):
 class Limiter:
     """Turns a move into microsteps; `account` says what was asked, given and limited."""
 
-    def __init__(self, words, history=None):
-        """Take the program's words, and `quarters` of the therapy before."""
+    def __init__(self, words, history=None, before=None):
+        """Take the program's words, and `quarters` of the therapy before.
+
+        before: the Limiter of a program with the same tick, whose windows this one goes on with.
+        """
         self._words = words
         self._tick_s = words[layout.AT_TICK_S]
         self._ticks_day = words[layout.AT_TICKS_DAY]
+        if before is not None:
+            self._history = before._history  # only one of them writes it, and it may be large
+            self.account = array("i", before.account)
+            return
         self._history = array("i", [0] * self._ticks_day)
         self.account = array("i", [0] * _WORDS)
         if history is not None:
-            self._take_over(history)
+            self._charge(history)
+
+    def follow(self, scales) -> None:
+        """Put the last move into this program's full rate (core.handover.Scales).
+
+        All else is counted in microsteps of the same drug, and stays: no takeover resets a cap.
+        """
+        one = 1 << self._words[layout.AT_DATA_BITS]
+        self.account[_MOVE] = scales.move(self.account[_MOVE], one)
 
     @property
     def reason(self) -> int:
@@ -173,7 +188,7 @@ class Limiter:
         """Return the microsteps given and not yet cleared."""
         return self.account[ON_BOARD]
 
-    def _take_over(self, history) -> None:
+    def _charge(self, history) -> None:
         """Charge what was given before, each quarter hour as if at its very end."""
         words, account = self._words, self.account
         for quarter in range(messages.HISTORY_WORDS):

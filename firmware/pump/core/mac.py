@@ -8,21 +8,35 @@ the program's seal.  Allocates: not for the tick.
 import hashlib
 
 from pump.compat import const, micropython, ptr8
-from pump.spec import messages
 
 _BLOCK_BYTES = const(64)  # of SHA-256
 
 
+class Hmac:
+    """HMAC-SHA256, under a key of any length, of what comes piece by piece."""
+
+    def __init__(self, key):
+        if len(key) > _BLOCK_BYTES:
+            key = hashlib.sha256(key).digest()
+        key = bytes(key) + bytes(_BLOCK_BYTES - len(key))
+        self._inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]))
+        self._outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in key]))
+
+    def add(self, piece) -> None:
+        """Take in the next bytes."""
+        self._inner.update(piece)
+
+    def end(self) -> bytes:
+        """Return the 32 bytes; once, for MicroPython's hashes end with it."""
+        self._outer.update(self._inner.digest())
+        return self._outer.digest()
+
+
 def hmac_sha256(key, message) -> bytes:
     """Return HMAC-SHA256 of `message`, 32 bytes, under a key of any length."""
-    if len(key) > _BLOCK_BYTES:
-        key = hashlib.sha256(key).digest()
-    key = bytes(key) + bytes(_BLOCK_BYTES - len(key))
-    inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]))
-    inner.update(message)
-    outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in key]))
-    outer.update(inner.digest())
-    return outer.digest()
+    mac = Hmac(key)
+    mac.add(message)
+    return mac.end()
 
 
 @micropython.viper
@@ -35,11 +49,3 @@ def difference(left: ptr8, left_at: int, right: ptr8, count: int) -> int:
     for i in range(count):
         bits |= left[left_at + i] ^ right[i]
     return bits
-
-
-def is_seal(seal_key, content, frame, at: int) -> bool:
-    """Say whether frame[at:] begins with the seal of `content`; False without a key."""
-    if not seal_key:
-        return False
-    seal = hmac_sha256(seal_key, content)
-    return difference(frame, at, seal, messages.SEAL_BYTES) == 0

@@ -49,6 +49,7 @@ class Planner:
         self.moves = array("i", [0] * n)
         self.solver = Solver(words, offsets)
         self._demand_max = words[layout.AT_DEMAND_MAX]
+        self._one = 1 << words[layout.AT_DATA_BITS]
         self._change_max = words[layout.AT_CHANGE_MAX]
         self._fallback = words[layout.AT_FALLBACK_MOVE]
         place = kernels.place
@@ -62,6 +63,16 @@ class Planner:
                 words[layout.AT_FREE_SHIFT],
             )
         )
+
+    def follow(self, before, scales) -> None:
+        """Go on with the plan of `before`, of another program; scales: core.handover.Scales."""
+        self.source = before.source
+        self.resting = before.resting
+        self._left = before._left
+        for i in range(self.horizon):
+            self.free[i] = scales.data(before.free[i])
+            self.moves[i] = scales.move(before.moves[i], self._one)
+        self.solver.follow(before.solver, scales)
 
     def plan(self, move_before: int, target: int) -> int:
         """Return this tick's move, 0..1; it and the target are Q(data_bits)."""

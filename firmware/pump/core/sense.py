@@ -26,6 +26,12 @@ class Sense:
         self._last_time_s = 0
         self._last_conc = -1
 
+    def follow(self, before) -> None:
+        """Judge the next reading by the last one that `before`, of another program, used."""
+        self._last_index = before._last_index
+        self._last_time_s = before._last_time_s
+        self._last_conc = before._last_conc
+
     @micropython.native
     def judge(self, now_s: int, index: int, time_s: int, conc_ug_l: int, quality: int) -> int:
         """Return reasons.READING_*; READING_USED also makes this reading the last one."""

@@ -107,6 +107,18 @@ class Solver:
         ]
         return kernels.block(entries + [0] * (blocks.ITERATE_WORDS - len(entries)))
 
+    def follow(self, before, scales) -> None:
+        """Begin the next search where `before`, of another program, found its last plan."""
+        self._finish.follow(before._finish, scales)
+        self._finished = before._finished
+        for i in range(self.horizon):
+            self._outputs[i] = scales.data(before._outputs[i])
+        fine = before.outputs is not before._outputs
+        self.outputs = self._finish.outputs if fine else self._outputs
+        self.outputs_shift = before.outputs_shift
+        self.iterations = before.iterations
+        self.solved = before.solved
+
     def solve(self, move_before: int) -> None:
         """Solve for `demand`, with the last tick's move; sets solved and iterations."""
         began_us = self.now_us()

@@ -30,7 +30,9 @@ AT_LINK = const(56)
 CONTENT_WORDS = const(40)
 
 BOOT = const(1)  # no content; its steps are the reserve of the page before it
-COMMAND = const(2)  # kind of the message, result, state after it, clock factor, what it named
+# Kind of the message, result, state after it, clock factor, what it named, CRC-32 of the program
+# that begins or takes over with it.
+COMMAND = const(2)
 TICK = const(3)  # the tick record without its plan
 FAULT = const(4)  # the same, of the tick that latched a fault
 ALARM = const(5)  # board flags that stopped the motor between two ticks

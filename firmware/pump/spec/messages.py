@@ -28,6 +28,7 @@ ACKNOWLEDGE = const(0x08)  # number u32 of the alarm (spec.alarms) that a person
 SILENCE = const(0x09)  # seconds u32, at most limits.SILENCE_S_MAX
 LOG_READ = const(0x0A)  # page u32 of the device log, never while running
 CONFIRM = const(0x0B)  # soft limit u32 (spec.reasons.LIMIT_SOFT_*), of the running therapy
+TAKE_OVER = const(0x0C)  # CRC-32 u32 of the program, sent before, that is to decide from now on
 # Host to pump, acknowledged only when refused: the telemetry of its tick is the answer.
 READING = const(0x10)  # sample_index u32, time_s u32, conc_ug_l u32, quality u32
 
@@ -41,6 +42,7 @@ HISTORY = const(0x84)  # at START: HISTORY_WORDS of u32, the limiter's windows b
 ALARM = const(0x85)  # flags u8 (spec.reasons.FLAG_*): the motor was stopped between two ticks
 ALARMS = const(0x86)  # whenever it changes: present u32, unacknowledged u32, self-test u8
 LOG_PAGE = const(0x87)  # page u32, pages of the ring u32, 256 bytes (spec.journal)
+TAKEN_OVER = const(0x88)  # CRC-32 u32 of the program that decides from the next tick on
 
 ALARMS_BYTES = const(9)
 LOG_PAGE_BYTES = const(264)

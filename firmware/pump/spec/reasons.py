@@ -84,3 +84,9 @@ RESULT_REPLAYED = const(13)
 RESULT_PROGRAM_SEAL = const(14)
 RESULT_NOT_CONFIRMED = const(16)  # the program plans beyond a soft limit
 RESULT_NO_LOG = const(15)  # a therapy whose account cannot be kept does not begin
+# Of a program that is to take a running one over.
+RESULT_OTHER_DRUG = const(17)  # or as much of it in a microstep
+RESULT_OTHER_TICK = const(18)  # or as many of them in the plan
+RESULT_OTHER_MODEL = const(19)  # another number of states
+RESULT_OTHER_COURSE = const(20)  # another kind of target
+RESULT_NO_ROOM = const(21)  # in memory, beside the program that runs

@@ -47,13 +47,14 @@ ON_BOARD = const(33)  # microsteps given and, by the program's decay, not yet cl
 PHASE = const(34)  # of the course, spec.reasons.PHASE_*
 TARGET = const(35)  # of this tick, Q(data_bits)
 AREA = const(36)  # of the level since this chase began, Q(data_bits) times ticks
+PROGRAM = const(37)  # that decided this tick: the low 30 bits of its checksum
 
 # Measured by the pump about itself; they decide nothing.
-TICK_US = const(37)  # duration of the tick before, frame in to frame out
-SOLVE_US = const(38)  # duration of this tick's QP
-HEAP_FREE = const(39)  # bytes free at the last hourly count
+TICK_US = const(38)  # duration of the tick before, frame in to frame out
+SOLVE_US = const(39)  # duration of this tick's QP
+HEAP_FREE = const(40)  # bytes free at the last hourly count
 
-PLAN = const(40)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
+PLAN = const(41)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
 PLAN_CONC_MAX = const(32767)
 MEASURED = (TICK_US, SOLVE_US, HEAP_FREE)
 

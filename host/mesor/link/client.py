@@ -55,6 +55,16 @@ _RESULT_TEXT = {
     "must confirm that limit for this patient, with START",
     reasons.RESULT_NO_LOG: "cannot keep the account of a therapy: its log has no erased page, or "
     "this board has no room for one",
+    reasons.RESULT_OTHER_DRUG: "gives another drug, or another amount of it in a microstep; "
+    "stop the therapy, change the syringe and start the new program",
+    reasons.RESULT_OTHER_TICK: "runs a program with another tick or horizon, which no other can "
+    "take over; compile the new one with tick_s and horizon of the running one",
+    reasons.RESULT_OTHER_MODEL: "runs a model with another number of compartments, which the new "
+    "program cannot go on from; compile it with as many",
+    reasons.RESULT_OTHER_COURSE: "runs a therapy of another kind (level, pulse, time above, "
+    "area); stop it and start the new one",
+    reasons.RESULT_NO_ROOM: "has no memory for this program beside the one that runs; stop the "
+    "therapy first, or compile a smaller one (horizon, gain_count)",
     reasons.RESULT_PROGRAM_SEAL: "found the program's seal wrong: it was changed after it was "
     "sealed, or sealed for another pump; compile it again on the host that flashed this pump",
 }
@@ -142,6 +152,13 @@ class PumpClient:
     def confirm(self, limit: SoftLimit) -> None:
         """Say that a person lifts this soft limit until the therapy ends."""
         self._command(messages.CONFIRM, struct.pack("<I", NUMBERS[limit]))
+
+    def take_over(self, program: bytes) -> None:
+        """Let a program that was uploaded beside the running one decide from the next tick on.
+
+        Raises LinkError, and the running one goes on, where the pump refuses it.
+        """
+        self._command(messages.TAKE_OVER, program[-4:])
 
     def stop(self) -> None:
         """Stop the motor and end the therapy."""

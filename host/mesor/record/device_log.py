@@ -32,6 +32,7 @@ _KINDS = {
 _COMMANDS = {
     messages.PROGRAM_END: "program",
     messages.START: "start",
+    messages.TAKE_OVER: "takeover",
     messages.STOP: "stop",
     messages.MAINTENANCE: "maintenance",
     messages.CONFIRM: "confirm soft limit",
@@ -39,6 +40,7 @@ _COMMANDS = {
     messages.SILENCE: "silence",
 }
 _ANSWERS = (messages.CONFIRM, messages.ACKNOWLEDGE, messages.SILENCE)  # of a person
+_OF_PROGRAM = (messages.START, messages.TAKE_OVER)
 _FAULTS = {
     value: name.removeprefix("FAULT_").replace("_", " ").lower()
     for name, value in vars(reasons).items()
@@ -73,7 +75,10 @@ class Page:
             name = _COMMANDS.get(self.content[0], f"command {self.content[0]}")
             if self.content[0] in _ANSWERS:
                 return f"{name} {self.content[4]}"
-            return f"{name}, result {self.content[1]}, clock factor {self.content[3]}"
+            text = f"{name}, result {self.content[1]}, clock factor {self.content[3]}"
+            if self.content[0] in _OF_PROGRAM:
+                text += f", program {self.content[5] & 0xFFFFFFFF:08x}"
+            return text
         if self.kind in ("tick", "fault"):
             tick = f"tick {self.content[tick_record.TICK]}, {self.steps} steps"
             fault = _FAULTS.get(self.content[tick_record.FAULT_REASON], "unknown")

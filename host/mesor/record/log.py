@@ -238,7 +238,7 @@ def _run_record(
 
 def _whole(frame: bytes) -> bytes:
     """Return `frame`; raise ValueError for one that cannot have crossed the wire."""
-    words = (messages.TELEMETRY, messages.HISTORY)
+    words = (messages.TELEMETRY, messages.HISTORY, messages.TAKEN_OVER)
     body_bytes = len(frame) - messages.HEADER_BYTES
     longest = messages.FRAME_BYTES_MAX - messages.CRC_BYTES
     odd = (frame[:1] == _READING and body_bytes != _READING_BODY_BYTES) or (

@@ -2,14 +2,16 @@
 """Re-executes a run from its log alone, and names the first difference.
 
 The program comes from the log's attachment, everything else from the raw frames: at
-each START the pump's HISTORY begins a therapy, each TELEMETRY frame holds the inputs of
-a tick, and pump.core decides again, in CPython.  What the pump measured about itself
+each START the pump's HISTORY begins a therapy, at each TAKEN_OVER a program that was uploaded
+meanwhile goes on with it, each TELEMETRY frame holds the inputs of a tick, and pump.core
+decides again, in CPython.  What the pump measured about itself
 (spec.record.MEASURED) decides nothing and is not compared.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from mesor.errors import RecordError
 from mesor.record.fields import field_names
 from mesor.record.log import RunRecord, read_log
 from mesor.record.topics import is_telemetry, listed, telemetry_words
-from pump.core import program
+from pump.core import handover, program
 from pump.core.controller import Controller
 from pump.core.supervisor import EVENT_PASSED, EVENT_PROGRAM, EVENT_START, Supervisor
 from pump.spec import messages, reasons
@@ -94,11 +96,29 @@ def _first_disagreement(run: RunRecord) -> str | None:
 
 
 def _wrong_program(run: RunRecord) -> str | None:
-    """Return a sentence where the frames uploaded anything but the log's program, or None."""
+    """Return a sentence where what was started is not the log's program, or None.
+
+    That is the last one uploaded before the first START was answered.
+    """
+    started = None
+    for uploaded, content in _uploads_and_frames(run):
+        if uploaded:
+            started = content
+        elif content[0] in (messages.HISTORY, messages.TELEMETRY):
+            break
+    if started is None:
+        return "the log holds no frames that upload its program"
+    if started != run.attachments["program.bin"]:
+        return "the program in the log is not the one that its frames uploaded"
+    return None
+
+
+def _uploads_and_frames(run: RunRecord) -> Iterator[tuple[bool, bytes]]:
+    """Yield each whole program that was sent, with True, and each frame from the pump."""
     uploaded = bytearray()
-    ended = False
     for _, direction, frame in run.frames:
-        if direction != "to_pump":
+        if direction == "from_pump":
+            yield False, frame
             continue
         body = frame[messages.HEADER_BYTES : -_SIGNATURE_BYTES]
         if frame[0] == messages.PROGRAM_BEGIN:
@@ -107,31 +127,49 @@ def _wrong_program(run: RunRecord) -> str | None:
             offset = int.from_bytes(body[:4], "little")
             uploaded[offset : offset + len(body) - 4] = body[4:]
         elif frame[0] == messages.PROGRAM_END:
-            ended = True
-            if uploaded != run.attachments["program.bin"]:
-                return "the program in the log is not the one that its frames uploaded"
-    return None if ended else "the log holds no frames that upload its program"
+            yield True, bytes(uploaded)
 
 
 def _first_difference(run: RunRecord) -> str | None:
     """Return a sentence on the first word that is decided otherwise, or None."""
-    program_words = _checked_program(run.attachments["program.bin"])
-    controller = _started(program_words, None)
+    controller = _started(_checked_program(run.attachments["program.bin"]), None)
+    uploaded: dict[bytes, bytes] = {}  # by their checksums
     expected = {
         messages.HISTORY: messages.HISTORY_WORDS,
         messages.TELEMETRY: len(controller.record),
+        messages.TAKEN_OVER: 1,
     }
-    for _, direction, content in run.frames:
-        if direction != "from_pump" or content[0] not in expected:
+    for is_program, content in _uploads_and_frames(run):
+        if is_program:
+            uploaded[content[-4:]] = content
             continue
-        words = array("i", content[messages.HEADER_BYTES :])
-        if len(words) != expected[content[0]]:
-            return f"a frame holds {len(words)} words where {expected[content[0]]} are right"
+        if content[0] not in expected:
+            continue
+        body = content[messages.HEADER_BYTES :]
+        if len(body) != 4 * expected[content[0]]:
+            return f"a frame holds {len(body) // 4} words where {expected[content[0]]} are right"
+        words = array("i", body)
         if content[0] == messages.HISTORY:
-            controller = _started(program_words, words)
+            controller = _started(controller.words, words)
+        elif content[0] == messages.TAKEN_OVER:
+            if obstacle := _cannot_take_over(controller, uploaded.get(body)):
+                return f"after tick {controller.record[at.TICK]}: {obstacle}"
+            taken = array("i", uploaded[body])
+            controller = Controller(taken, controller.supervisor, None, controller)
         elif difference := _decided_otherwise(controller, words):
             return difference
     return None
+
+
+def _cannot_take_over(controller: Controller, program_bytes: bytes | None) -> str | None:
+    """Return why no pump can have let this program take over, or None."""
+    if program_bytes is None:
+        return "a program took over that no frames of the log uploaded, or not as it is here"
+    words = array("i", program_bytes) if len(program_bytes) % 4 == 0 else array("i")
+    result = program.check(words)
+    if result == reasons.RESULT_OK:
+        result = handover.obstacle(controller.words, words)
+    return f"a program took over that is refused with result {result}" if result else None
 
 
 def _decided_otherwise(controller: Controller, logged: array[int]) -> str | None:

@@ -25,15 +25,26 @@ def reading_of(tick: int) -> tuple[int, int, int, int]:
     return (tick, tick * 300, tick * 500, 100)
 
 
-def decided(program: bytes, ticks: int, gaps: Collection[int] = ()) -> list[list[int]]:
-    """Return the records of a pump that ran the ticks `gaps` without their reading."""
+def decided(
+    program: bytes,
+    ticks: int,
+    gaps: Collection[int] = (),
+    taken: tuple[int, bytes] | None = None,
+) -> list[list[int]]:
+    """Return the records of a pump that ran the ticks `gaps` without their reading.
+
+    taken: tick before which another program takes over, and that program.
+    """
     supervisor = Supervisor()
     supervisor.happen(EVENT_PASSED)
     supervisor.happen(EVENT_PROGRAM)
     supervisor.happen(EVENT_START)
     controller = Controller(array("i", program), supervisor)
-    record, records, steps = controller.record, [], 0
+    records, steps = [], 0
     for tick in range(ticks):
+        if taken is not None and tick == taken[0]:
+            controller = Controller(array("i", taken[1]), supervisor, None, controller)
+        record = controller.record
         inputs = _HEALTHY | {at.TICK: tick, at.ELAPSED_TICKS: 1, at.STEPS_DONE: steps}
         inputs[at.READING_PRESENT] = int(tick not in gaps)
         if tick not in gaps:
@@ -50,7 +61,11 @@ def begin(log: RunLog, program: bytes, uploaded: bytes | None = None, seed: int 
     log.note({"scenario": "synthetic", "seed": str(seed)})
     log.attach("program.bin", program)
     log.attach("scenario.toml", f"seed = {seed}".encode())
-    content = program if uploaded is None else uploaded
+    upload(log, program if uploaded is None else uploaded)
+
+
+def upload(log: RunLog, content: bytes) -> None:
+    """Write the frames that upload a program."""
     begin = struct.pack("<BBHI", messages.PROGRAM_BEGIN, 1, 0, len(content) // 4)
     log.frame("to_pump", 0, begin + COMMAND_TAG)
     for offset in range(0, len(content), messages.CHUNK_BYTES_MAX):

@@ -53,7 +53,7 @@ def test_an_untouched_log_is_intact(flash: RamFlash) -> None:
     log = device_log(bytes(flash.content))
     assert (log.broken, log.spoilt, len(log.pages)) == (None, 0, 24)
     lines = [page.text for page in log.pages]
-    assert lines[1].endswith("start, result 0, clock factor 300")
+    assert lines[1].endswith("start, result 0, clock factor 300, program 00000000")
     assert lines[5].endswith("tick 3, 13 steps")
     assert lines[22].endswith("air in line")
     assert lines[23].endswith("100 steps charged")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from array import array
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from mesor.errors import RecordError
 from mesor.record.log import RunLog, read_log
 from mesor.record.replay import replay
 from pump.spec import messages
+from pump.spec import program as layout
 from pump.spec import record as at
 
-from .synthetic import begin, decided, log_tick
+from .synthetic import begin, decided, log_tick, upload
 
 TICKS = 30
 
@@ -203,3 +205,58 @@ def test_a_log_that_cannot_be_read_on_is_refused(
     log.write_bytes(content)
     with pytest.raises(RecordError, match="holds a message that no run writes"):
         replay(log)
+
+
+@pytest.fixture(scope="module")
+def slower(program: bytes) -> bytes:
+    """Return the program with a tighter bound on the change of rate."""
+    words = array("i", program)
+    words[layout.AT_CHANGE_MAX] //= 4
+    body = words.tobytes()[:-4]
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def taken_over(path: Path, program: bytes, uploaded: bytes | None, decider: bytes) -> Path:
+    """Write a log in which `decider` takes over at tick 10, after `uploaded` was sent."""
+    records = decided(program, TICKS, taken=(10, decider))
+    with RunLog(path) as log:
+        begin(log, program)
+        for tick, record in enumerate(records):
+            if tick == 10:
+                if uploaded is not None:
+                    upload(log, uploaded)
+                header = struct.pack("<BBH", messages.TAKEN_OVER, 1, 0)
+                log.frame("from_pump", 9_500_000_000, header + decider[-4:])
+            log_tick(log, tick, record)
+    return path
+
+
+def test_a_program_that_took_over_decides_from_there_on(
+    tmp_path: Path, program: bytes, slower: bytes
+) -> None:
+    """Its frames alone are the evidence; the same records with no takeover differ there."""
+    assert replay(taken_over(tmp_path / "run.mcap", program, slower, slower)).identical
+    records = decided(program, TICKS, taken=(10, slower))
+    outcome = replay(write(tmp_path / "none.mcap", program, records))
+    assert str(outcome.first_difference).startswith("tick 10: ")
+
+
+def test_a_program_that_took_over_and_is_missing_or_altered_is_a_difference(
+    tmp_path: Path, program: bytes, slower: bytes
+) -> None:
+    """Without it nobody can say why the pump did what it did."""
+    words = array("i", slower)
+    words[layout.AT_AGE_S_MAX] += 1
+    altered = words.tobytes()  # the checksum at its end is the one that was taken over
+    other = array("i", slower)
+    other[layout.AT_DRUG] += 1
+    another_drug = other.tobytes()[:-4]
+    another_drug += struct.pack("<I", zlib.crc32(another_drug))
+    for name, sent, decider, sentence in (
+        ("missing", None, slower, "after tick 9: a program took over that no frames"),
+        ("altered", altered, slower, "refused with result 6"),
+        ("drug", another_drug, another_drug, "refused with result 17"),
+    ):
+        outcome = replay(taken_over(tmp_path / f"{name}.mcap", program, sent, decider))
+        assert not outcome.identical
+        assert sentence in str(outcome.first_difference)
