@@ -162,26 +162,26 @@ def soak(
     seeds: Annotated[int, typer.Option(min=1, help="How many stories.")] = 100,
     first: Annotated[int, typer.Option(min=0, help="Seed of the first.")] = 0,
     scenario: Annotated[str, typer.Option(help="Whose program.")] = DEFAULT_SCENARIO,
+    target: Annotated[str, typer.Option(help="twin or emulator.")] = "twin",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Let random things go wrong on the twin, seed by seed, and check every trace."""
-    from mesor.program import compile_program
+    """Let random things go wrong, seed by seed, and check every trace."""
     from mesor_hil.scenarios import load_scenario
-    from mesor_hil.soak import Soak, violations, with_narrow_caps
+    from mesor_hil.soak import Programs, soak_seeds
 
-    program = compile_program(with_narrow_caps(load_scenario(scenario).problem()), _SOAK_SAMPLES)
+    programs = Programs(load_scenario(scenario).problem(), _SOAK_SAMPLES)
     began_s = time.monotonic()
     broken = []
-    for seed in range(first, first + seeds):
-        one = Soak(program, seed)
-        one.run()
-        for sentence in violations(program, one):
-            again = f"mesor soak --scenario {scenario} --first {seed} --seeds 1"
+    for seed, told in soak_seeds(programs, range(first, first + seeds), target, jobs):
+        again = f"mesor soak --scenario {scenario} --target {target} --first {seed} --seeds 1"
+        for sentence in told:
             broken.append({"seed": seed, "violation": sentence, "again": again})
             _say(f"seed {seed}: {sentence}\n  {again}")
     per_minute = 60.0 * seeds / (time.monotonic() - began_s)
     if as_json:
-        _print_json({"seeds": seeds, "first": first, "violations": broken})
+        content = {"seeds": seeds, "first": first, "target": target, "violations": broken}
+        _print_json(content)
     else:
         Console().print(f"{seeds} seeds, {len(broken)} violations, {per_minute:.0f} a minute")
     if broken:

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from mesor.program import Program, compile_program
 from mesor_hil.scenarios import load_scenario
-from mesor_hil.soak import Soak, story, violations, with_narrow_caps
+from mesor_hil.soak import Programs, Soak, soak_seeds, story, violations
 from mesor_hil.targets.twin import TwinBoard
 from pump.app import App
 from pump.core.controller import Controller
@@ -28,32 +27,56 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
-def program() -> Program:
-    """Return the program that `mesor soak` runs."""
-    return compile_program(with_narrow_caps(load_scenario("vancomycin_infusion").problem()), 200)
+def programs() -> Programs:
+    """Return the programs that `mesor soak` runs."""
+    return Programs(load_scenario("vancomycin_infusion").problem(), 200)
 
 
-def found(program: Program, seeds: range) -> list[str]:
+def found(programs: Programs, seeds: range) -> list[str]:
     """Return the first seed's violations, of those that have any."""
     for seed in seeds:
-        soak = Soak(program, seed)
-        soak.run()
-        if sentences := violations(program, soak):
+        program = programs.of(seed)
+        if sentences := violations(program, Soak(program).run(seed)):
             return sentences
     return []
 
 
 @pytest.mark.hazard("overinfusion", "unheard_alarm", "lost_steps")
-def test_no_story_breaks_an_invariant(program: Program) -> None:
+def test_no_story_breaks_an_invariant(programs: Programs) -> None:
     """Sixty of them here; `mesor soak` tells as many as one likes."""
-    assert found(program, SEEDS) == []
+    assert found(programs, SEEDS) == []
 
 
-def test_a_seed_tells_the_same_story_again(program: Program) -> None:
+def test_a_seed_tells_the_same_story_again(programs: Programs) -> None:
     """Else the command that is printed with a violation would show something else."""
-    first, second = Soak(program, 7), Soak(program, 7)
-    assert first.run().records == second.run().records
+    program = programs.of(7)
+    assert Soak(program).run(7).records == Soak(program).run(7).records
     assert story(7, 1.0) == story(7, 1.0) != story(8, 1.0)
+
+
+def test_processes_share_the_seeds_and_each_is_told_once(programs: Programs) -> None:
+    """A share that got lost would count as stories without a violation."""
+    told = list(soak_seeds(programs, range(3, 63), jobs=2))
+    assert sorted(told) == [(seed, []) for seed in range(3, 63)]
+
+
+def test_firmware_that_raises_is_a_violation(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a board it would restart; the story must not end in silence."""
+
+    def broken(_app: App) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(App, "_check_flags", broken)
+    (told,) = soak_seeds(programs, range(1))
+    assert told == (0, ["the story ended in ZeroDivisionError: division by zero"])
+
+
+@pytest.mark.hazard("overinfusion", "unheard_alarm", "lost_steps")
+def test_a_story_on_the_chip_breaks_no_invariant(programs: Programs) -> None:
+    """Air in the line, and a power cut within a page; `--target emulator` tells the others."""
+    assert list(soak_seeds(programs, range(7, 8), "emulator")) == [(7, [])]
 
 
 def _after(function: Any, change: Callable[[Any, Any], Any]) -> Any:
@@ -146,14 +169,16 @@ BUGS: dict[str, Patch] = {
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_bug_put_in_on_purpose_is_caught(
-    program: Program, monkeypatch: pytest.MonkeyPatch, name: str
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Invariants that hold for broken firmware too would prove nothing."""
     BUGS[name](monkeypatch)
-    assert found(program, SEEDS)
+    assert found(programs, SEEDS)
 
 
-def test_the_program_has_a_limit_for_each_check(program: Program) -> None:
+def test_the_programs_have_a_limit_for_each_check_and_two_horizons(programs: Programs) -> None:
     """A limit of zero words would hold always or never."""
     for word in (layout.AT_STEPS_TICK_MAX, layout.AT_STEPS_HOUR_MAX, layout.AT_ON_BOARD_MAX):
-        assert program.words[word] > 1000
+        assert programs.of(0).words[word] > 1000
+        assert programs.of(1).words[word] > 1000
+    assert {programs.of(seed).words[layout.AT_HORIZON] for seed in SEEDS} == {8, 20}

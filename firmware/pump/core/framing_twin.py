@@ -29,23 +29,18 @@ def encode(source, count: int, out) -> int:
 
     `out` needs count + count // 254 + 2 bytes.
     """
-    at = 0
+    coded = bytearray()
     for run in bytes(source[:count]).split(b"\0"):
         begin = 0
         while len(run) - begin >= _BLOCK_BYTES - 1:
-            at = _put_block(out, at, run[begin : begin + _BLOCK_BYTES - 1])
+            coded.append(_BLOCK_BYTES)
+            coded += run[begin : begin + _BLOCK_BYTES - 1]
             begin += _BLOCK_BYTES - 1
-        at = _put_block(out, at, run[begin:])
-    out[at] = 0
-    return at + 1
-
-
-def _put_block(out, at: int, block: bytes) -> int:
-    """Write a code byte and its block; return where the next one goes."""
-    end = at + 1 + len(block)
-    out[at] = len(block) + 1
-    out[at + 1 : end] = block
-    return end
+        coded.append(len(run) - begin + 1)
+        coded += run[begin:]
+    coded.append(0)
+    out[: len(coded)] = coded
+    return len(coded)
 
 
 def decode(source, count: int, out, room: int) -> int:

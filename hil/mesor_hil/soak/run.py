@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Runs one story on the twin.  Times are device seconds from its beginning."""
+"""Tells one story: a host, a crude patient, a sensor, a line, and what goes wrong.
+
+Times are device seconds from the story's beginning.
+"""
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -15,19 +18,21 @@ from mesor.link.frames import Frame, FrameCoder
 from mesor.link.keys import SessionKeys
 from mesor.program import Program
 from mesor_hil.faults import PIN_STOP_S
-from mesor_hil.soak.story import TICKS, story
+from mesor_hil.soak.stage import Stage, TwinStage
+from mesor_hil.soak.story import TICKS, Mishap, story
 from mesor_hil.soak.witness import Life, Standstill, Witness
 from mesor_hil.targets.board_faults import BOARD_FAULTS, PinFault
 from mesor_hil.targets.ram_flash import PowerCut
 from mesor_hil.targets.test_keys import TEST_KEYS
-from mesor_hil.targets.twin import TwinTarget
 from pump.spec import journal, limits, messages, reasons
 from pump.spec import program as layout
+from pump.spec import record as at
 
 _FACTOR = 300
-_STEP_S = 0.05  # how finely edges are watched
+_STEP_S = 0.25  # how finely edges are watched, beside the moments by which the motor must stand
 _CHALLENGE = bytes(messages.CHALLENGE_BYTES)
 _SILENCES = ("host_crash", "sensor_silent")
+_DELIVERING = (reasons.STATE_RUNNING, reasons.STATE_FALLBACK)
 _AT_MOMENTS = (
     "new_host",
     "stop_command",
@@ -41,7 +46,8 @@ _AT_MOMENTS = (
 )
 _KEPT = 0.985  # of the crude patient's level in a tick
 _UG_L_PER_STEP = 0.16
-_PROGRAM_US = 700  # of a page of flash
+_LOST_STEPS = 7
+_BOOT_S = 1.5  # from power to the first command
 # Device ticks from one to the next at most: a host that takes up the beat again may push the
 # next one back by all but an early call's quarter (pump.core.schedule), and it may come late.
 _TICKS_APART_MAX = 2.0 - 1.0 / limits.EARLY_DIVISOR + 1.0 / limits.LATE_DIVISOR
@@ -53,42 +59,27 @@ Event = tuple[float, Callable[[], None]]
 class Soak:
     """One story; `run` it once, and hold `witness` against the invariants."""
 
-    def __init__(self, program: Program, seed: int) -> None:
+    def __init__(self, program: Program, stage: Stage | None = None) -> None:
+        """Switch a pump on; `stage` is the twin's where none is given."""
         self._words = program.words
         self._content = program.bytes
         self._tick_s = int(program.words[layout.AT_TICK_S]) / _FACTOR
-        self.mishaps = story(seed, self._tick_s)
-        self._draw = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
-        self.witness = Witness()
-        self._edges_before_boot = 0
+        self._stage: Stage = stage or TwinStage()
+        tick_max = int(program.words[layout.AT_STEPS_TICK_MAX])
+        slack = math.ceil(tick_max * self._stage.batch_slack_s / self._tick_s)
+        self.witness = Witness(batches=self._stage.batches, batch_slack=slack)
+        self.mishaps: tuple[Mishap, ...] = ()
         self._level_ug_l, self._edges_before = 2_000.0, 0
-        # Every third patient is so large that only the caps end what the planner asks for.
-        self._ug_l_per_step = _UG_L_PER_STEP / (10.0 if seed % 3 == 0 else 1.0)
         self._broken_s: dict[str, float] = {}  # when each input began to show a fault
         self._held_back = b""  # a reading that the line has not let through yet
         self._start_s = 0.0
-        self._coder, self._sequence = FrameCoder(), 0
+        self._state = reasons.STATE_IDLE  # as the pump told it last
+        self._coder, self._sequence, self._answered = FrameCoder(), 0, -1
         self._session: SessionKeys | None = None
-        self.target = self._powered_on(TwinTarget())
+        self._has_program = self._is_watched = False
 
-    def run(self) -> Witness:
-        """Let the therapy run to its end; return what was seen."""
-        self._begin_therapy()
-        events = [*self._happenings(), *self._readings()]
-        for at_s, happen in sorted(events, key=lambda event: event[0]):
-            try:
-                self._pass_until(at_s)
-                happen()
-            except PowerCut:
-                self._restart()
-        self._end_life()
-        self.witness.log = bytes(self.target.board.flash.content)
-        return self.witness
-
-    # The host.
-
-    def _begin_therapy(self) -> None:
-        """Say hello, send the program, start it."""
+    def send_program(self) -> None:
+        """Say hello and send the program: the same in every story, so once may do for many."""
         self._command(messages.HELLO, _CHALLENGE)
         self._command(messages.PROGRAM_BEGIN, struct.pack("<I", len(self._content) // 4))
         for offset in range(0, len(self._content), messages.CHUNK_BYTES_MAX):
@@ -96,10 +87,39 @@ class Soak:
             self._command(messages.PROGRAM_CHUNK, struct.pack("<I", offset) + chunk)
         seal = TEST_KEYS.seal_program(self._content)
         self._command(messages.PROGRAM_END, self._content[-4:] + seal)
+        self._has_program = True
+
+    def run(self, seed: int) -> Witness:
+        """Let the therapy of that seed run to its end; return what was seen."""
+        self.mishaps = story(seed, self._tick_s)
+        self._draw = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
+        # Every third patient is so large that only the caps end what the planner asks for.
+        self._ug_l_per_step = _UG_L_PER_STEP / (10.0 if seed % 3 == 0 else 1.0)
+        if not self._has_program:
+            self.send_program()
+        self._begun_s = self._stage.now_s
+        self._start()
+        events = [*self._happenings(), *self._readings()]
+        for at_s, happen in sorted(events, key=lambda event: event[0]):
+            try:
+                self._pass_until(self._begun_s + at_s)
+                happen()
+            except PowerCut:
+                self._restart()
+        self._end_life()
+        self.witness.log = self._stage.log()
+        return self.witness
+
+    # The host.
+
+    def _start(self) -> None:
+        """Start the therapy, and the watchdog with it."""
+        self._is_watched = True
+        now_s = self._stage.now_s
         for standstill in self.witness.standstills:
-            standstill.end_s = min(standstill.end_s, self.target.now_s)
-        self._start_s = self.target.now_s
-        self.witness.lives.append(Life(self._start_s, self._edges()))
+            standstill.end_s = min(standstill.end_s, now_s)
+        self._start_s = now_s
+        self.witness.lives.append(Life(now_s, self._stage.edges()))
         self._command(messages.START, struct.pack("<I", _FACTOR))
 
     def _readings(self) -> Iterator[Event]:
@@ -113,14 +133,14 @@ class Soak:
 
     def _send_reading(self, due_s: float) -> None:
         """Move the crude patient on, and send what sensor and line make of its level."""
-        edges = self._edges()
+        edges = self._stage.edges()
         self._level_ug_l = _KEPT * self._level_ug_l + self._ug_l_per_step * (
             edges - self._edges_before
         )
         self._edges_before = edges
         conc = self._level_ug_l * (1.0 + float(self._draw.normal(0.0, 0.03)))
         # Of this life: after a restart ticks are counted anew.
-        tick = max(0, round((due_s - self._start_s) / self._tick_s))
+        tick = max(0, round((self._begun_s + due_s - self._start_s) / self._tick_s))
         time_s = tick * int(self._words[layout.AT_TICK_S])
         if self._active("sensor_stuck", due_s):
             conc = 7_777.0
@@ -136,8 +156,9 @@ class Soak:
 
     def _through_line(self, coded: bytes, due_s: float) -> None:
         """Write a frame as the line passes it on now."""
+        write = self._stage.write
         if self._active("line_noise", due_s):
-            self.target.write(self._draw.bytes(200))
+            write(self._draw.bytes(200))
         if self._active("line_reordered", due_s):
             coded, self._held_back = self._held_back, coded
         if self._active("line_flipped", due_s) and coded:
@@ -147,14 +168,19 @@ class Soak:
         if self._active("line_lossy", due_s) and coded:
             at = int(self._draw.integers(len(coded)))
             coded = coded[:at] + coded[at + 1 + int(self._draw.integers(8)) :]
-        self.target.write(coded)
+        write(coded)
         if self._active("line_repeated", due_s):
-            self.target.write(coded)
+            write(coded)
 
     def _command(self, kind: int, body: bytes = b"") -> None:
-        """Send one command."""
-        self.target.write(self._coded(kind, body))
+        """Send one command, and wait for its answer as long as one may take."""
+        stage = self._stage
+        stage.write(self._coded(kind, body))
         self._watch()
+        until_s = stage.now_s + stage.answer_time_s()
+        while self._answered != self._sequence and stage.now_s < until_s:
+            stage.advance(until_s)
+            self._watch()
 
     def _coded(self, kind: int, body: bytes) -> bytes:
         """Return the bytes of a frame."""
@@ -179,8 +205,8 @@ class Soak:
     def _break(self, kind: str) -> None:
         """Let an input of the board show a fault, and note by when the motor must stand."""
         fault = BOARD_FAULTS[kind]
-        self.target.set_fault(fault, True)
-        self._broken_s[kind] = self.target.now_s
+        self._stage.set_fault(fault, True)
+        self._broken_s[kind] = self._stage.now_s
         until_tick_s = 0.0 if isinstance(fault, PinFault) else _TICKS_APART_MAX * self._tick_s
         within_s = PIN_STOP_S + until_tick_s
         self._must_stand(within_s, kind, fault.alarm)
@@ -190,13 +216,17 @@ class Soak:
         if kind not in self._broken_s:
             return  # the power went in the moment in which it was to begin
         self._pass_until(self._broken_s[kind] + lasts_s)
-        self.target.set_fault(BOARD_FAULTS[kind], False)
+        self._stage.set_fault(BOARD_FAULTS[kind], False)
 
     def _must_stand(self, within_s: float, cause: str, alarm: int) -> None:
         """Note by when a motor that may turn must stand."""
-        if self.target.app.supervisor.delivers() and self.witness.stopped_by_host_s is None:
-            begin_s = self.target.now_s + within_s
+        if self._delivers() and self.witness.stopped_by_host_s is None:
+            begin_s = self._stage.now_s + within_s
             self.witness.standstills.append(Standstill(begin_s, cause, alarm))
+
+    def _delivers(self) -> bool:
+        """Say whether the motor may turn, by what the pump told last."""
+        return self._state in _DELIVERING
 
     def _new_host(self) -> None:
         """Let a host say HELLO, and ask for what a running or faulted pump must refuse."""
@@ -213,58 +243,46 @@ class Soak:
         """Let the host stop the therapy; nothing may move after that."""
         self._command(messages.STOP)
         if self.witness.stopped_by_host_s is None:
-            self.witness.stopped_by_host_s = self.target.now_s
-        standstill = Standstill(self.target.now_s + 1e-3, "stop_command", 0)
+            self.witness.stopped_by_host_s = self._stage.now_s
+        standstill = Standstill(self._stage.now_s + 1e-3, "stop_command", 0)
         self.witness.standstills.append(standstill)
 
     def _clock_jump(self) -> None:
         """Let time go by without the firmware running, some ticks at most."""
-        self._stand_still_for(float(self._draw.uniform(0.1, 3.0)) * self._tick_s)
+        seconds = float(self._draw.uniform(0.1, 3.0)) * self._tick_s
+        self._postponed(partial(self._stage.stand_still_for, seconds))
 
     def _firmware_hangs(self) -> None:
         """Let the firmware hang; beyond the watchdog's time it starts afresh."""
         hang_s = float(self._draw.uniform(0.2, 3.0)) * limits.WATCHDOG_MS / 1000.0
-        watched = self.target.app.therapy.controller is not None
-        if watched and hang_s * 1000.0 > limits.WATCHDOG_MS:
-            self._stand_still_for(limits.WATCHDOG_MS / 1000.0)
-            raise PowerCut
-        self._stand_still_for(hang_s)
+        self._postponed(partial(self._stage.hang, hang_s, self._is_watched))
 
-    def _stand_still_for(self, seconds: float) -> None:
-        """Let time go by for the motor alone; what must be found is found that much later."""
-        began_s = self.target.now_s
-        self.target.board.time_us += round(seconds * 1e6)
-        for standstill in self.witness.standstills:
-            if standstill.begin_s > began_s:
-                standstill.begin_s += seconds
+    def _postponed(self, stand_still: Callable[[], None]) -> None:
+        """Let the firmware stand still; what it must find is found that much later."""
+        began_s = self._stage.now_s
+        try:
+            stand_still()
+        finally:
+            for standstill in self.witness.standstills:
+                if standstill.begin_s > began_s:
+                    standstill.begin_s += self._stage.now_s - began_s
         self._watch()
 
     def _lost_steps(self) -> None:
         """Let the motor stall for a few steps of its batch."""
-        board = self.target.board
-        if self.target.app.supervisor.delivers() and board.edges() - board._reported > 20:
-            board._edges_before -= 7
-            self.witness.lives[-1].lost_steps += 7
+        if self._delivers():
+            self.witness.lives[-1].lost_steps += self._stage.lose_steps(_LOST_STEPS)
 
     def _memory_error(self) -> None:
         """Let the next plan run out of memory."""
-        controller = self.target.app.therapy.controller
-
-        def exhausted(*_: Any) -> int:
-            raise MemoryError
-
-        if controller is not None:
-            controller._next_move = exhausted
+        self._stage.exhaust_memory()
 
     def _flash_worn(self) -> None:
         """Let the next page of the log not hold what is written to it."""
-        flash = self.target.board.flash
-        place = self.target.app.journal.sequence % flash.pages
-        begin = place * journal.PAGE_BYTES
-        flash.content[begin : begin + journal.PAGE_BYTES] = bytes(journal.PAGE_BYTES)
-        self.witness.lives[-1].flash_worn = True
-        within_s = PIN_STOP_S + _TICKS_APART_MAX * self._tick_s
-        self._must_stand(within_s, "flash_worn", reasons.FAULT_INTERNAL)
+        if self._stage.wear_flash():
+            self.witness.lives[-1].flash_worn = True
+            within_s = PIN_STOP_S + _TICKS_APART_MAX * self._tick_s
+            self._must_stand(within_s, "flash_worn", reasons.FAULT_INTERNAL)
 
     def _power_cut(self) -> None:
         """Take the power away between two passes of the loop."""
@@ -272,51 +290,29 @@ class Soak:
 
     def _power_cut_in_write(self) -> None:
         """Let the power go within one of the next two pages of the log."""
-        self.target.board.flash.cut_after = int(self._draw.integers(2 * journal.PAGE_BYTES))
+        self._stage.cut_in_write(int(self._draw.integers(2 * journal.PAGE_BYTES)))
 
     # Power.
 
-    def _powered_on(self, target: TwinTarget) -> TwinTarget:
-        """Watch what the motor of a target is set to do, and let its flash take its time."""
-        board = target.board
-        start_steps, program = board.start_steps, board.flash.program
-
-        def watched(step_count: int, window_us: int) -> None:
-            self.witness.batches.append((board.time_us / 1e6, step_count))
-            start_steps(step_count, window_us)
-
-        def programmed(page: int, content: bytes) -> None:
-            board.time_us += _PROGRAM_US
-            program(page, content)
-
-        board.start_steps = watched  # type: ignore[method-assign]
-        board.flash.program = programmed  # type: ignore[method-assign]
-        return target
-
     def _end_life(self) -> None:
         """Note what the motor has done by the end of a life."""
-        self.target.board.abort_steps()
+        self._stage.power_off()
         self._watch()
-        self.witness.lives[-1].edges_after = self._edges()
+        self.witness.lives[-1].edges_after = self._stage.edges()
 
     def _restart(self) -> None:
         """Be without power for a while, then be switched on, and started again by a person."""
         self._end_life()
-        dead, standstills = self.target.board, self.witness.standstills
-        now_s = self.target.now_s
+        standstills, now_s = self.witness.standstills, self._stage.now_s
         standstills[:] = [entry for entry in standstills if entry.begin_s <= now_s]
         standstills.append(Standstill(now_s + 1e-3, "no_power", 0))
-        self._edges_before_boot += dead.edges()
-        dead.flash.cut_after = None
-        del dead.flash.program  # the dead board's clock no longer counts
-        self.target = self._powered_on(TwinTarget(dead.flash))
-        board = self.target.board
-        board.time_us = dead.time_us + round(float(self._draw.uniform(0.5, 9.0)) * 1e6)
-        board.raised, board.adc = dead.raised, dead.adc
-        self._session = None
-        self._pass_until(self.target.now_s + 1.5)
+        self._stage.power_on(float(self._draw.uniform(0.5, 9.0)))
+        self._session, self._state = None, reasons.STATE_IDLE
+        self._coder, self._is_watched = FrameCoder(), False
+        self._pass_until(self._stage.now_s + _BOOT_S)
         if self.witness.stopped_by_host_s is None:
-            self._begin_therapy()
+            self.send_program()
+            self._start()
 
     def _active(self, kind: str, now_s: float) -> bool:
         """Say whether a mishap of that kind is going on."""
@@ -324,27 +320,32 @@ class Soak:
 
     def _pass_until(self, until_s: float) -> None:
         """Let time pass, watching the motor."""
-        target = self.target
-        while target.now_s < until_s - 1e-6:
-            target.advance(min(until_s, target.now_s + _STEP_S))
+        stage = self._stage
+        while stage.now_s < until_s - 1e-6:
+            next_s = min(until_s, stage.now_s + _STEP_S)
+            for standstill in self.witness.standstills:
+                if stage.now_s < standstill.begin_s < next_s:
+                    next_s = standstill.begin_s
+            stage.advance(next_s)
             self._watch()
-
-    def _edges(self) -> int:
-        """Return the steps of the motor since the story began."""
-        return self._edges_before_boot + self.target.board.edges()
 
     def _watch(self) -> None:
         """Write down what the motor did and what the pump said."""
-        witness, target = self.witness, self.target
-        for frame in self._coder.decode(target.read()):
+        witness, stage = self.witness, self._stage
+        for frame in self._coder.decode(stage.read()):
             if frame.kind == messages.TELEMETRY:
-                words = struct.unpack(f"<{len(frame.body) // 4}i", frame.body)
-                witness.lives[-1].records.append(list(words))
+                words = list(struct.unpack(f"<{len(frame.body) // 4}i", frame.body))
+                witness.lives[-1].records.append(words)
+                self._state = words[at.STATE]
+                stage.told()
+            elif frame.kind == messages.ACK:
+                self._answered = int.from_bytes(frame.body[:2], "little")
+                self._state = frame.body[3]
             elif frame.kind == messages.IDENTITY and self._session is None:
                 self._session = SessionKeys(TEST_KEYS, identity_of(frame).nonce, _CHALLENGE)
             elif frame.kind == messages.ALARMS:
                 present = int.from_bytes(frame.body[:4], "little")
-                witness.told.append((target.now_s, present))
+                witness.told.append((stage.now_s, present))
         # Lost steps were pulsed too: the count that must stand still is the driver's.
         lost = sum(life.lost_steps for life in witness.lives)
-        witness.edges.append((target.now_s, self._edges() + lost))
+        witness.edges.append((stage.now_s, stage.edges() + lost))

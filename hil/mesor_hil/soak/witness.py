@@ -36,6 +36,7 @@ class Witness:
     told: list[tuple[float, int]] = field(default_factory=list)  # alarms present
     edges: list[tuple[float, int]] = field(default_factory=list)
     batches: list[tuple[float, int]] = field(default_factory=list)  # steps that the motor was set
+    batch_slack: int = 0  # of those, how many may be counted to the batch before or after
     standstills: list[Standstill] = field(default_factory=list)
     stopped_by_host_s: float | None = None
     log: bytes = b""  # the flash in the end

@@ -45,16 +45,25 @@ class EmulatorTarget:
         if main is not None:
             files["main.py"] = main
         keyed = {**files, messages.KEY_FILE: TEST_KEYS.content}
-        self.board = VirtualPico(image.path, keyed, flash)
-        self._edges = self.board.count_rising_edges(pins.STEP)
+        self._image = image.path
+        self._power_up(VirtualPico(image.path, keyed, flash))
         self._identity = {
             "micropython": image.version,
             "image_sha256": image.sha256,
             "firmware": firmware_id(files),
             "rp2040py": version("rp2040py"),
         }
+
+    def _power_up(self, board: VirtualPico) -> None:
+        """Boot a board whose STEP pin is watched."""
+        self.board = board
+        self._edges = board.count_rising_edges(pins.STEP)
         self._make_healthy()
-        self.board.boot()
+        board.boot()
+
+    def power_cycle(self, flash: bytes) -> None:
+        """Power the board up anew from that flash; its time and its edges begin at zero."""
+        self._power_up(VirtualPico(self._image, flash=flash))
 
     def _make_healthy(self) -> None:
         """Close the door and put every sensor where all is well."""

@@ -191,6 +191,16 @@ class VirtualPico:
             run(min(now_ns + step_ns, end_ns))
         return True
 
+    def hang(self, duration_ns: float) -> bool:
+        """Let the firmware hang while everything else goes on; return whether that reset it."""
+        resets = len(self.resets)
+
+        def run() -> bool:
+            return self.run_while(lambda: len(self.resets) == resets, duration_ns)
+
+        self._machine.hang(run)
+        return len(self.resets) > resets
+
     def send(self, sent: bytes) -> None:
         """Queue bytes for the board's serial port; it takes them at its own speed."""
         self._port.send(sent)
@@ -240,3 +250,7 @@ class VirtualPico:
     def flash_image(self) -> bytes:
         """Return what the flash holds, for a board that is powered up again from it."""
         return bytes(self._machine.mcu.flash[:FLASH_SIZE])
+
+    def spoil_flash(self, begin: int, content: bytes) -> None:
+        """Let the flash hold `content` from the byte `begin` on."""
+        self._machine.mcu.flash[begin : begin + len(content)] = content

@@ -120,7 +120,7 @@ def device_log(content: bytes) -> DeviceLog:
     spoilt: list[int] = []  # places
     altered: list[int] = []
     for place in range(count):
-        raw = content[place * at.PAGE_BYTES :][: at.PAGE_BYTES]
+        raw = content[place * at.PAGE_BYTES : (place + 1) * at.PAGE_BYTES]
         if raw == _ERASED:
             continue
         page = _page(raw)
