@@ -10,6 +10,7 @@ import pytest
 from mesor.dosing.genes.phenotype import (
     GeneFactor,
     UnquantifiedEffect,
+    gene_advice,
     gene_factors,
     phenotype,
 )
@@ -111,8 +112,72 @@ def test_dpyd_scores_and_what_they_leave_of_the_enzyme(
     found = phenotype("DPYD", genotype)
     assert found.score is not None and found.score.low == score
     assert found.names == (f"{name} metabolizer",)
-    (effect,) = gene_factors(found, "5-FU")
+    (effect,) = gene_factors(found, "fluorouracil")
     assert effect.factor == score / 2 and effect.parameter == "vmax"
+
+
+CPIC_TABLE = """
+CYP2D6 *1/*1x≥3 ultrarapid | CYP2D6 *1/*2x2 ultrarapid | CYP2D6 *1/*4x≥3 intermediate
+CYP2D6 *1/*5 intermediate | CYP2D6 *1/*8 intermediate | CYP2D6 *1/*9x2 normal
+CYP2D6 *1/*14 normal | CYP2D6 *1/*17x2 normal | CYP2D6 *1/*22 indeterminate
+CYP2C19 *1/*4 intermediate | CYP2C19 *1/*11 normal | CYP2C19 *1/*16 likely_intermediate
+CYP2C19 *1/*19 likely_intermediate | CYP2C19 *1/*22 intermediate | CYP2C19 *1/*23 indeterminate
+CYP2C19 *1/*25 likely_intermediate | CYP2C19 *1/*35 intermediate | CYP2C19 *1/*36 intermediate
+CYP2C19 *1/*39 indeterminate | CYP2C19 *10/*24 likely_poor | CYP2C19 *10/*16 likely_intermediate
+CYP3A5 *1/*1 normal | CYP3A5 *1/*3 intermediate | CYP3A5 *1/*7 intermediate
+CYP3A5 *1/*8 possible_intermediate | CYP3A5 *1/*9 possible_intermediate | CYP3A5 *3/*6 poor
+CYP3A5 *7/*7 poor | CYP3A5 *3/*8 indeterminate | CYP3A5 *8/*9 indeterminate
+DPYD Reference/c.46C>G normal | DPYD Reference/c.61C>T intermediate
+DPYD Reference/c.557A>G intermediate | DPYD Reference/c.868A>G intermediate
+DPYD Reference/c.85T>C_(*9A) normal | DPYD Reference/c.1003G>T_(*11) normal
+DPYD Reference/c.703C>T_(*8) intermediate | DPYD Reference/c.1156G>T_(*12) intermediate
+DPYD Reference/c.295_298delTCAT_(*7) intermediate | DPYD Reference/c.1314T>G intermediate
+DPYD Reference/c.1129-5923C>G,_c.1236G>A_(HapB3) intermediate
+DPYD Reference/c.1475C>T intermediate
+"""
+CPIC_ROWS = [row.split() for row in CPIC_TABLE.replace("\n", "|").split("|") if row.strip()]
+
+
+@pytest.mark.parametrize(("gene", "genotype", "name"), CPIC_ROWS)
+def test_rows_of_the_consensus_tables_are_read_as_they_are_printed(
+    gene: str, genotype: str, name: str
+) -> None:
+    """Expected: diplotypes of PharmCAT's copies of CPIC's tables (2023-09 to 2024-03)."""
+    spelled = genotype.replace("_(", " (").replace(",_", ", ")
+    said = name.replace("_", " ") + ("" if name == "indeterminate" else " metabolizer")
+    assert phenotype(gene, spelled).names == (said,)
+
+
+def test_at_least_three_copies_are_a_least_sum() -> None:
+    """CPIC's table: *1/*1x≥3 has an activity of at least 4."""
+    found = phenotype("CYP2D6", "*1/*1x≥3")
+    assert found.score is not None and (found.score.low, found.score.high) == (4.0, math.inf)
+    assert found.diplotypes == ("*1/*1x≥3",)
+    assert phenotype("CYP2D6", "*1/*1x>=3").score == found.score
+
+
+def test_two_names_of_an_allele_must_be_of_one_allele() -> None:
+    """c.2846A>T is not *2A; which of the two was found is not for us to say."""
+    with pytest.raises(DosingError, match=r"c\.2846A>T \(\*2A\) is not a known allele"):
+        phenotype("DPYD", "Reference/c.2846A>T (*2A)")
+
+
+@pytest.mark.parametrize(
+    ("gene", "genotype", "drug", "says"),
+    [  # CPIC for DPYD, table 2 with the update of 2018; for CYP3A5, table 2
+        ("DPYD", "Reference/HapB3", "fluorouracil", "half the starting dose"),
+        ("DPYD", "*1/*2A", "fluorouracil", "half the starting dose"),
+        ("DPYD", "HapB3/*2A", "fluorouracil", "avoid it"),
+        ("CYP3A5", "*1/*3", "tacrolimus", "1.5 to 2 times the starting dose, at most 0.3 mg/kg"),
+    ],
+)
+def test_what_the_consensus_recommends_is_told(
+    gene: str, genotype: str, drug: str, says: str
+) -> None:
+    """A factor alone does not say that half the dose is the consensus."""
+    ((advice, source),) = gene_advice(phenotype(gene, genotype), drug)
+    assert says in advice and source.startswith("CPIC: ")
+    assert gene_advice(phenotype("DPYD", "*1/*1"), "fluorouracil") == ()
 
 
 def test_a_call_with_alternatives_keeps_every_phenotype() -> None:
@@ -168,8 +233,10 @@ def test_unknown_phase_leaves_both_scores() -> None:
     assert lost.names == ("poor metabolizer", "intermediate metabolizer")
     weak = phenotype("DPYD", "c.2846A>T;HapB3")
     assert weak.score is not None and (weak.score.low, weak.score.high) == (1.0, 1.5)
-    (effect,) = gene_factors(weak, "5-FU")
-    with pytest.raises(DosingError, match=r"leaves 0\.5 to 0\.75 as the factor on 5-FU vmax"):
+    (effect,) = gene_factors(weak, "fluorouracil")
+    with pytest.raises(
+        DosingError, match=r"leaves 0\.5 to 0\.75 as the factor on fluorouracil vmax"
+    ):
         _ = effect.factor
 
 

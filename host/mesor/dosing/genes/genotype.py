@@ -3,6 +3,7 @@
 
     *1/*4                  one diplotype
     *1/*2x2, *1/*2xN       copies of one allele; N of them: two or more
+    *1/*2x≥3               three copies or more, as the consensus tables write it
     (*1/*4)xN              copies, but not known of which
     *36+*10/*1             genes in tandem on one chromosome, each perhaps with copies
     *1/*2 or *4/*10        the assay cannot tell
@@ -20,10 +21,9 @@ from mesor.dosing.genes.table import GeneTable
 from mesor.errors import DosingError
 
 # Laboratories write the copies with a letter x or with a multiplication sign.
-_COPIES = re.compile(r"(?P<name>.+?)(?:[x\u00d7](?P<count>N|[0-9]{1,2}))?")
-_UNPLACED = re.compile(
-    r"\((?P<first>[^/()]+)/(?P<second>[^/()]+)\)[x\u00d7](?P<count>N|[0-9]{1,2})"
-)
+_COUNT = r"(?P<count>N|(?:\u2265|>=)?[0-9]{1,2})"
+_COPIES = re.compile(rf"(?P<name>.+?)(?:[x\u00d7]{_COUNT})?")
+_UNPLACED = re.compile(rf"\((?P<first>[^/()]+)/(?P<second>[^/()]+)\)[x\u00d7]{_COUNT}")
 _TANDEM = re.compile(r"\+(?=\s*\*)")  # the plus in c.1905+1G>A joins nothing
 _COPIES_MAX = 13
 _SHOWN_MAX = 60
@@ -33,7 +33,7 @@ _SHOWN_MAX = 60
 class GeneCopies:
     """One gene and its copies: variants (several only if phase allows it) and their count.
 
-    copies_max is None when the laboratory counted only "N", that is two or more.
+    copies_max is None when the laboratory counted only "N", two or more, or a least number.
     """
 
     alleles: tuple[str, ...]
@@ -42,8 +42,10 @@ class GeneCopies:
 
     def __str__(self) -> str:
         """Return it as laboratories write it."""
-        count = "" if self.copies_max == 1 else f"x{self.copies_max or 'N'}"
-        return "+".join(self.alleles) + count
+        name = "+".join(self.alleles)
+        if self.copies_max is None:
+            return f"{name}xN" if self.copies_min == 2 else f"{name}x\u2265{self.copies_min}"
+        return name if self.copies_max == 1 else f"{name}x{self.copies_max}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,12 @@ def _gene_copies(table: GeneTable, text: str) -> GeneCopies:
         raise DosingError(f"{table.gene} {text}: copies are counted for CYP2D6 only.")
     if count == "N":
         return GeneCopies((name,), 2, None)
-    if not 1 <= int(count) <= _COPIES_MAX:
+    number = int(count.lstrip("\u2265>="))
+    if not 1 <= number <= _COPIES_MAX:
         raise DosingError(
             f"{table.gene} {text} has {count} copies; it must be 1 to {_COPIES_MAX}, or N."
         )
-    return GeneCopies((name,), int(count), int(count))
+    return GeneCopies((name,), number, number if count.isdecimal() else None)
 
 
 def _example(table: GeneTable) -> str:

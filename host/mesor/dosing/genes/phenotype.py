@@ -15,6 +15,7 @@ from mesor.dosing.genes.table import UNCERTAIN, GeneEffect, GeneTable, gene_tabl
 from mesor.errors import DosingError
 
 INDETERMINATE = "indeterminate"
+_UNSURE = (INDETERMINATE, "possible intermediate metabolizer")  # of an allele nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,13 @@ class Phenotype:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Say whether more than one phenotype is left, or none could be told."""
-        return len(self.names) > 1 or INDETERMINATE in self.names
+        """Say whether more than one phenotype is left, or none could be told for sure."""
+        return len(self.names) > 1 or self.is_unsure
+
+    @property
+    def is_unsure(self) -> bool:
+        """Say whether an allele of uncertain function is in it."""
+        return any(name in _UNSURE for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +117,28 @@ def gene_factors(found: Phenotype, drug: str) -> tuple[GeneFactor | Unquantified
     """Return what a phenotype does to a drug; empty when the gene's table has no such drug.
 
     An ambiguous genotype any of whose phenotypes has no figure is unquantified.  Raises
-    DosingError when the phenotype is indeterminate and the drug depends on the gene.
+    DosingError when the phenotype is not sure and the drug depends on the gene.
     """
     effects = [effect for effect in gene_table(found.gene).effects if effect.drug == drug]
-    if effects and INDETERMINATE in found.names:
+    if effects and found.is_unsure:
         raise DosingError(
             f"{found.gene} {found.genotype} has an allele of uncertain function, and {drug} "
             "depends on it; leave the genotype out, and a model takes its own reference patient "
             "and lists that as assumed."
         )
     return tuple(_effect_on(found, effect) for effect in effects)
+
+
+def gene_advice(found: Phenotype, drug: str) -> tuple[tuple[str, str], ...]:
+    """Return what the consensus recommends for a drug, each with its source; often nothing."""
+    said = [
+        (effect.advice[name], effect.advice_source)
+        for effect in gene_table(found.gene).effects
+        if effect.drug == drug
+        for name in found.names
+        if name in effect.advice
+    ]
+    return tuple(dict.fromkeys(said))
 
 
 def _effect_on(found: Phenotype, effect: GeneEffect) -> GeneFactor | UnquantifiedEffect:

@@ -8,6 +8,7 @@ in the code, so that a new edition is a new file.  Values have no unit.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from mesor.errors import DosingError
 
 GENES = ("CYP2C19", "CYP2D6", "CYP3A5", "DPYD")
 UNCERTAIN = "uncertain"
+_TWICE_NAMED = re.compile(r"(.+?)\s*\(([^()]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class GeneEffect:
 
     factors and unquantified are by phenotype: the former where a source states a figure,
     the latter says in words what is known where none does.  Without either the factor is
-    the activity over 2.
+    the activity over 2.  advice is what the consensus recommends, by phenotype.
     """
 
     drug: str
@@ -42,6 +44,8 @@ class GeneEffect:
     source: str
     factors: dict[str, float]
     unquantified: dict[str, str]
+    advice: dict[str, str]
+    advice_source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,15 @@ class GeneTable:
         return tuple(sorted(known))
 
     def allele(self, name: str) -> str:
-        """Return the table's own name of an allele; DosingError names the nearest known."""
+        """Return the table's own name of an allele; DosingError names the nearest known.
+
+        The consensus prints c.1905+1G>A (*2A); both names must then be of one allele.
+        """
+        twice = _TWICE_NAMED.fullmatch(name)
+        if twice:
+            first, second = (self.allele(part) for part in twice.groups())
+            if first == second:
+                return first
         name = self.also_called.get(name, name)
         if name in self.activity or name in self.functions or name in self.uncertain:
             return name
@@ -118,6 +130,8 @@ def gene_table(gene: str) -> GeneTable:
                 source=effect["source"],
                 factors=effect.get("factors", {}),
                 unquantified=effect.get("unquantified", {}),
+                advice=effect.get("advice", {}),
+                advice_source=effect.get("advice_source", effect["source"]),
             )
             for effect in table.get("effect", ())
         ),
