@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 import types
 from pathlib import Path
@@ -54,9 +55,11 @@ def read_table(model: type[SectionType], text: str, source: str) -> SectionType:
     Raises ScenarioError for anything that `text` can hold and `model` cannot.
     """
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(text.removeprefix("\ufeff"))  # as some editors begin a file
     except (ValueError, RecursionError) as error:
-        raise ScenarioError(f"{source}: this is not valid TOML: {error}.") from None
+        raise ScenarioError(
+            f"{source}: this is not valid TOML: {error}.{_comma_hint(text, error)}"
+        ) from None
     written: dict[Location, str] = {}
     try:
         return model.model_validate(_respelled(model, table, (), written))
@@ -65,6 +68,17 @@ def read_table(model: type[SectionType], text: str, source: str) -> SectionType:
         raise ScenarioError(f"{source}: {_sentence(model, first, written)}") from None
     except ScenarioError as error:
         raise ScenarioError(f"{source}: {error}") from None
+
+
+def _comma_hint(text: str, error: BaseException) -> str:
+    """Return a further sentence where the line in error has a decimal comma, else nothing."""
+    place = re.search(r"at line ([0-9]+)", str(error))
+    lines = text.splitlines()
+    if place and 0 < int(place[1]) <= len(lines):
+        wrong = re.search(r"=\s*([+-]?[0-9]+),([0-9]+)\s*(#.*)?$", lines[int(place[1]) - 1])
+        if wrong:
+            return f"  A number has a decimal point: write {wrong[1]}.{wrong[2]}."
+    return ""
 
 
 def read_file(path: Path) -> str:
@@ -211,7 +225,7 @@ def _allowed(field: FieldInfo, unit: str) -> str:
     if choices and all(isinstance(choice, str) for choice in choices):
         return "one of " + ", ".join(choices)
     if not _is_number(field):
-        return "text"
+        return "true or false" if _accepts(field, bool) else "text"
     kind = "a number" if _accepts(field, float) else "a whole number"
     bounds = [text for item in field.metadata if (text := _bound(item)) is not None]
     limits = " and ".join(bounds)

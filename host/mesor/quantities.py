@@ -42,7 +42,7 @@ _LENGTH = {"m": "1000", "cm": "10", "mm": "1", "um": "1e-3"}
 _MEMORY = {"bytes": "1", "B": "1", "KiB": "1024", "kB": "1000", "MiB": "1048576"}
 _RATIO = {"": "1", "%": "0.01", "percent": "0.01"}
 _AREA = {"mm2": "1", "cm2": "100"}
-_AGE = {"years": "1"}
+_AGE = {"years": "1", "months": "1/12", "weeks": "28/1461"}
 _TIME_WORDS = {
     "day": "d",
     "days": "d",

@@ -80,12 +80,12 @@ def load_drug(name: str) -> Drug:
     texts = _files()
     if wanted not in texts:
         for drug in texts:
-            other = read_drug(texts[drug], f"{drug}.toml").file.also_called or ""
-            if wanted in [item.strip().casefold() for item in other.split(",")]:
+            other = read_drug(texts[drug], f"{drug}.toml").file.also_called
+            if other and wanted in [item.strip().casefold() for item in other.split(",")]:
                 return load_drug(drug)
         nearest = difflib.get_close_matches(wanted, texts, n=1, cutoff=0.0)[0]
         raise DosingError(
-            f"{name} is not a known drug; the nearest one is {nearest}. "
+            f"{name or 'an empty name'} is not a known drug; the nearest one is {nearest}. "
             f"Known are {', '.join(drug_names())}."
         )
     return read_drug(texts[wanted], f"{wanted}.toml")
