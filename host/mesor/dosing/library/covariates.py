@@ -196,6 +196,14 @@ class _Reader:
                 "vein they would overdose."
             )
 
+    def check_dialysis(self) -> None:
+        """Warn of a patient on dialysis in a model that has none."""
+        if self.patient.dialysis and "dialysis" not in self.values:
+            self.warnings.append(
+                f"the patient is on dialysis and {self.model.name} has none in it: creatinine "
+                "tells little of clearance then, and what a session takes away is not reckoned."
+            )
+
     def _put(self, name: str, figure: Figure) -> None:
         self.values[name] = figure.value
         self.figures.append(figure)
@@ -290,6 +298,7 @@ def see(
         )
     reader.check_bounds()
     reader.check_route()
+    reader.check_dialysis()
     return SeenPatient(
         reader.values, tuple(reader.figures), tuple(reader.assumed), tuple(reader.warnings)
     )

@@ -14,6 +14,7 @@ from typing import Literal
 from mesor.dosing.binding import LinearBinding, SaturableBinding, binding_effects
 from mesor.dosing.figures import Effect, Figure
 from mesor.dosing.library import Drug, Limit
+from mesor.dosing.library.formulas import target_line
 from mesor.dosing.patient_file import PatientCovariates
 from mesor.errors import DosingError
 
@@ -47,7 +48,7 @@ class Aim:
 
     low or high is None where open.  "held": a level exceeded for `share` of the interval.
     says is the same in the words of the drug's target.  goal, if given, is aimed at instead
-    of the window's middle.
+    of the window's middle.  scale: times the drug's target it is low and high.
     """
 
     quantity: Quantity
@@ -58,6 +59,7 @@ class Aim:
     share: float = 1.0
     mic_mg_l: float | None = None
     goal: float | None = None
+    scale: float = 1.0
 
     @property
     def unit(self) -> str:
@@ -102,6 +104,13 @@ class Protein:
         if isinstance(self.binding, SaturableBinding):
             return self.binding.total_mg_l(free_mg_l)
         return free_mg_l / self.binding.free_fraction
+
+
+def free_of_total(drug: Drug, total_mg_l: float) -> float:
+    """Return the free level beside a total one at usual albumin; all of it without binding."""
+    if isinstance(drug.binding, SaturableBinding):
+        return drug.binding.free_mg_l(total_mg_l)
+    return total_mg_l * (1.0 if drug.binding is None else drug.binding.free_fraction)
 
 
 def bound_at(
@@ -163,7 +172,8 @@ def mic_of(drug: Drug, mic_mg_l: float | None) -> tuple[float | None, tuple[str,
 def aim_of(drug: Drug, mic_mg_l: float | None, protein: Protein, unbound: bool) -> Aim | None:
     """Return what to aim at, or None where the drug is dosed by its response.
 
-    unbound: the model's levels are of free drug, so that binding has no say.
+    unbound: the model's levels are of free drug, so that binding has no say in free levels,
+    and a target of total drug becomes that of its free share.
     """
     target = drug.target
     if target.index == "response":
@@ -177,21 +187,23 @@ def aim_of(drug: Drug, mic_mg_l: float | None, protein: Protein, unbound: bool) 
         total_mg_l = free_mg_l if unbound else protein.total_mg_l(free_mg_l)
         says = f"free level above {free_mg_l:g} mg/L for {100 * target.low:g} % of the time"
         return Aim("held", total_mg_l, None, says, source, min(target.low, 1.0), mic_mg_l)
-    scale = mic_mg_l if mic_mg_l is not None else 1.0
+    scale, says = mic_mg_l if mic_mg_l is not None else 1.0, target_line(target)
+    if unbound and isinstance(drug.binding, LinearBinding):
+        scale *= drug.binding.free_fraction
+        says += f" of total drug, {drug.binding.free_fraction:g} of it unbound"
     low = None if target.low is None else target.low * scale
     high = None if target.high is None else target.high * scale
-    words = target.index.replace("_over_mic", "/MIC").replace("_", " ")
-    says = f"{words} {_span(target.low, target.high)}"
-    return Aim(quantity, low, high, says, source, mic_mg_l=mic_mg_l)
+    return Aim(quantity, low, high, says, source, mic_mg_l=mic_mg_l, scale=scale)
 
 
-def limits_of(drug: Drug, quantities: tuple[str, ...]) -> tuple[Limit, ...]:
-    """Return the drug's limits on these quantities."""
-    return tuple(limit for limit in drug.limits if limit.quantity in quantities)
-
-
-def _span(low: float | None, high: float | None) -> str:
-    """Return a window in words."""
-    if low is None:
-        return f"at most {high:g}"
-    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+def limits_of(drug: Drug, unbound: bool) -> tuple[Limit, ...]:
+    """Return the drug's limits as the model's levels are: those of total levels made free."""
+    if not unbound:
+        return drug.limits
+    return tuple(
+        limit.model_copy(update={"most": free_of_total(drug, limit.most)})
+        if limit.quantity in ("trough", "peak", "level")
+        else limit
+        for limit in drug.limits
+        if limit.quantity != "auc24"
+    )

@@ -7,10 +7,17 @@ warnings.  Pure but for the drug library's own files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mesor.dosing.figures import Effect
-from mesor.dosing.genes.phenotype import UnquantifiedEffect, gene_factors
+from mesor.dosing.genes.phenotype import (
+    GeneFactor,
+    Phenotype,
+    UnquantifiedEffect,
+    gene_advice,
+    gene_factors,
+)
 from mesor.dosing.kinetics import Dose
 from mesor.dosing.levels import Level, PopulationModel, Posterior, average, estimate, prior
 from mesor.dosing.library import Drug, IndividualModel, PublishedModel
@@ -90,6 +97,10 @@ def people(order: Order, warnings: list[str]) -> tuple[Person, ...]:
         if published.section.route == "oral":
             warnings.append(f"{published.name} is of oral doses and was left out.")
             continue
+        analyte = published.section.analyte
+        if found and analyte != found[0].published.section.analyte:
+            warnings.append(f"{published.name} is of {analyte} levels and was left out.")
+            continue
         try:
             found.append(Person(published, published.individual(order.patient)))
         except DosingError as error:
@@ -112,7 +123,13 @@ def fits(
     clearance_factor: of protein binding, on models that do not have albumin themselves.
     """
     before, after = [], []
+    oral = next((dose for dose in order.doses if dose.route == "oral"), None)
     for person in persons:
+        if oral is not None and person.individual.kinetics.absorption is None:
+            raise DosingError(
+                f"the dose at {oral.time_h:g} h is oral, and {person.published.name} is of doses "
+                "by vein only; take a model with absorption, or route iv."
+            )
         factor = 1.0 if person.knows_albumin or person.unbound else clearance_factor
         population = _with_clearance(person.individual.population, factor)
         before.append(prior(population, order.doses))
@@ -136,27 +153,60 @@ def _with_clearance(population: PopulationModel, factor: float) -> PopulationMod
     return replace(population, typical=typical)
 
 
-def gene_warnings(order: Order) -> tuple[str, ...]:
-    """Return what the patient's genes do to the drug that no number says."""
-    said = []
+def refuse_without_activity(order: Order) -> None:
+    """Raise DosingError where a gene leaves nothing of what eliminates the drug."""
     for found in order.patient.phenotypes:
-        called = f"{found.gene} {found.genotype} ({' or '.join(found.names)})"
+        drug = order.drug.name
+        for effect in _effects(found, drug):
+            if isinstance(effect, GeneFactor) and effect.high == 0.0:
+                raise DosingError(
+                    f"{_called(found)} leaves no activity, so no dose of {drug} follows: "
+                    f"{_advised(found, drug)}."
+                )
+
+
+def gene_warnings(order: Order, persons: Sequence[Person]) -> tuple[str, ...]:
+    """Return what the patient's genes do to the drug that no number says, and what is advised."""
+    said: list[str] = []
+    for found in order.patient.phenotypes:
+        drug, called = order.drug.name, _called(found)
         try:
-            effects = gene_factors(found, order.drug.name)
+            effects = gene_factors(found, drug)
         except DosingError as error:
             said.append(str(error))
             continue
         for effect in effects:
             if isinstance(effect, UnquantifiedEffect):
+                said.append(f"{called}: {effect.says} ({effect.source}, which gives no figure).")
+        advised = _advised(found, drug)
+        if advised:
+            said.append(f"{called}: {advised}.")
+        for person in persons if effects else ():
+            if found.gene not in [gene.gene for gene in person.published.section.gene]:
                 said.append(
-                    f"{called}: {effect.says}; {effect.parameter} is affected, and no figure is "
-                    f"given ({effect.source})."
+                    f"{called} changes {drug} {effects[0].parameter}, and "
+                    f"{person.published.name} does not reckon with it: so neither does this dose."
                 )
         if effects and found.is_ambiguous:
             said.append(f"{called} is ambiguous; resolve the genotype.")
         if effects and found.differing:
             said.append(f"{called}: another table differs: {found.differing}.")
     return tuple(said)
+
+
+def _effects(found: Phenotype, drug: str) -> tuple[GeneFactor | UnquantifiedEffect, ...]:
+    """Return a phenotype's effects on a drug, none where its function is not sure."""
+    return () if found.is_unsure else gene_factors(found, drug)
+
+
+def _called(found: Phenotype) -> str:
+    """Return a genotype with what it means."""
+    return f"{found.gene} {found.genotype} ({' or '.join(found.names)})"
+
+
+def _advised(found: Phenotype, drug: str) -> str:
+    """Return what the consensus recommends, with its sources, or nothing."""
+    return "; ".join(f"{says} ({source})" for says, source in gene_advice(found, drug))
 
 
 def rhythm_effects(drug: Drug) -> tuple[Effect, ...]:

@@ -21,6 +21,13 @@ from mesor.errors import DosingError
 from mesor.input_tables import read_file
 
 LEVEL_COLUMNS = ("time_h", "conc_mg_l", "lloq_mg_l")
+# Laboratories print tacrolimus and 5-FU in these; read as mg/L they would be a thousandfold.
+_MG_L_PER = {"mg_l": 1.0, "ug_ml": 1.0, "ug_l": 1e-3, "ng_ml": 1e-3}
+_LEVEL_UNITS = {
+    f"{column}_{unit}": (f"{column}_mg_l", size)
+    for column in ("conc", "lloq")
+    for unit, size in _MG_L_PER.items()
+}
 DOSE_COLUMNS = (
     "time_h",
     "amount_mg",
@@ -38,11 +45,13 @@ _YES_NO = {"yes": True, "no": False, "": False}
 def read_levels(path: Path) -> tuple[Level, ...]:
     """Return the levels of a CSV file with columns time_h, conc_mg_l and perhaps lloq_mg_l.
 
-    "<2" is a level below quantification, and so is a number below its row's lloq_mg_l.
+    conc_ug_l, conc_ng_ml and conc_ug_ml are read too, and lloq likewise.  "<2" is a level below
+    quantification, and so is a number below its row's lloq_mg_l.
     Raises DosingError in one sentence with file and line.
     """
     levels = [
-        _level(row, f"{path} line {line}") for line, row in _rows(path, LEVEL_COLUMNS, 2, "level")
+        _level(_in_mg_l(row, f"{path} line {line}"), f"{path} line {line}")
+        for line, row in _rows(path, LEVEL_COLUMNS, 2, "level", _LEVEL_UNITS)
     ]
     return tuple(sorted(levels, key=lambda level: level.time_h))
 
@@ -86,9 +95,17 @@ def _in_order(doses: Sequence[Dose]) -> tuple[Dose, ...]:
 
 
 def _rows(
-    path: Path, columns: Sequence[str], needed: int, what: str
+    path: Path,
+    columns: Sequence[str],
+    needed: int,
+    what: str,
+    others: Mapping[str, tuple[str, float]] | None = None,
 ) -> list[tuple[int, dict[str, str]]]:
-    """Return (line, values by column) of each row that is not empty; the first are needed."""
+    """Return (line, values by column) of each row that is not empty; the first are needed.
+
+    others: further names of a column, each with that column.
+    """
+    known = [*columns, *(name for name in others or {} if name not in columns)]
     text = read_file(path).removeprefix("\ufeff")
     lines = [line for line in enumerate(text.splitlines(), 1) if line[1].strip(" ,;\t")]
     if not lines:
@@ -96,10 +113,17 @@ def _rows(
     separator = max(",;\t", key=lines[0][1].count)
     header = [name.strip() for name in next(csv.reader([lines[0][1]], delimiter=separator))]
     for name in header:
-        if name not in columns:
+        if name not in known:
             nearest = difflib.get_close_matches(name, columns, n=1, cutoff=0.0)[0]
-            raise DosingError(f"{path}: {name!r} is no column; the nearest one is {nearest}.")
-    missing = [name for name in columns[:needed] if name not in header]
+            raise DosingError(
+                f"{path}: {name!r} is no column; the nearest one is {nearest}. "
+                f"Known are {', '.join(known)}."
+            )
+    meant = [(others or {}).get(name, (name, 1.0))[0] for name in header]
+    twice = next((name for name in meant if meant.count(name) > 1), None)
+    if twice is not None:
+        raise DosingError(f"{path}: the first line names {twice} twice; keep one column of it.")
+    missing = [name for name in columns[:needed] if name not in meant]
     if missing:
         raise DosingError(f"{path}: the column {missing[0]} is missing in the first line.")
     if not 1 < len(lines) <= _ROWS_MAX:
@@ -114,6 +138,21 @@ def _rows(
             )
         values += [""] * (len(header) - len(values))
         found.append((number, dict(zip(header, values, strict=True))))
+    return found
+
+
+def _in_mg_l(row: Mapping[str, str], where: str) -> dict[str, str]:
+    """Return a row of levels with its numbers in mg/L, "<" kept; what is no number stays."""
+    found: dict[str, str] = {}
+    for name, text in row.items():
+        column, size = _LEVEL_UNITS.get(name, (name, 1.0))
+        found[column] = text
+        if size != 1.0 and text:
+            sign = "<" if text.startswith("<") else ""
+            unit = name.partition("_")[2].replace("_", "/").replace("l", "L")
+            high = _CONC_MAX_MG_L / size
+            value = _number({name: text.removeprefix("<").strip()}, name, where, 0.0, high, unit)
+            found[column] = f"{sign}{value * size!r}"
     return found
 
 
@@ -150,7 +189,11 @@ def _dose(row: Mapping[str, str], where: str) -> GivenDose:
     route = row.get("route") or "iv"
     if route not in ("iv", "oral"):
         raise DosingError(f"{where}: route is {route!r}; it must be iv or oral.")
-    count = _number(row, "count", where, 1.0, 1000.0, "") if row.get("count") else 1.0
+    count = _number(row, "count", where, 1.0, 1000.0, "doses") if row.get("count") else 1.0
+    if not count.is_integer():
+        raise DosingError(
+            f"{where}: count is {row['count']!r}; it must be a whole number, 1 to 1000 doses."
+        )
     interval_h = None
     if row.get("interval_h"):
         interval_h = _number(row, "interval_h", where, 0.01, 10_000.0, "h")

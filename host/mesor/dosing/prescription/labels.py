@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mesor.dosing.figures import Figure
-from mesor.dosing.prescription.prescription import Prescription
+from mesor.dosing.patient_file import PatientCovariates
 from mesor.quantities import split_key
 
 _NAMED = {
     "egfr_ml_min_1_73m2": ("eGFR", "mL/min/1.73 m2"),
     "egfr_mdrd_ml_min_1_73m2": ("eGFR", "mL/min/1.73 m2"),
+    "egfr_ckd_epi_2009_ml_min_1_73m2": ("eGFR", "mL/min/1.73 m2"),
+    "body_surface_area_du_bois_m2": ("body surface area", "m2"),
+    "lean_body_mass_james_kg": ("lean body mass", "kg"),
+    "pao2_fio2_mmhg": ("PaO2/FiO2", "mmHg"),
     "body_mass_index_kg_m2": ("body mass index", "kg/m2"),
     "body_surface_area_m2": ("body surface area", "m2"),
     "creatinine_clearance_ml_min": ("creatinine clearance", "mL/min"),
@@ -62,15 +67,14 @@ def chance(share: float | None) -> str:
     return percent(share)
 
 
-def covariate_value(found: Prescription, covariate: str) -> str:
+def covariate_value(patient: PatientCovariates, figures: Sequence[Figure], covariate: str) -> str:
     """Return what the patient has of a covariate, as its figure was derived."""
-    patient = found.order.patient
     if covariate == "sex":
         return patient.sex
     if covariate == "dialysis":
         return "yes" if patient.dialysis else "no"
     name, unit = label(covariate)
-    figure = next((f for f in found.figures if f.name.casefold() == name.casefold()), None)
+    figure = next((f for f in figures if f.name.casefold() == name.casefold()), None)
     if figure is None and covariate == "albumin_g_l":
         return f"{number(patient.albumin_g_l)} g/L"
     if figure is None:

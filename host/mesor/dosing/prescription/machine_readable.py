@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from mesor.dosing.prescription.measures import measures
 from mesor.dosing.prescription.parameters import parameter_rows
 from mesor.dosing.prescription.prescription import Column, Prescription
 from mesor.report.console import NOTICE
@@ -22,6 +23,7 @@ def as_json_object(found: Prescription) -> dict[str, Any]:
         "models": [
             {"name": fit.person.published.name, "weight": fit.weight} for fit in found.fits
         ],
+        "measures": [asdict(figure) for figure in measures(order.patient)],
         "effects": [asdict(effect) for effect in found.effects],
         "figures": [asdict(figure) for figure in found.figures],
         "parameters": [asdict(row) for fit in found.fits for row in parameter_rows(fit)],

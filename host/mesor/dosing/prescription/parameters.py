@@ -58,20 +58,34 @@ def parameter_rows(fit: ModelFit) -> tuple[ParameterRow, ...]:
 
 
 def _estimates(posterior: Posterior) -> dict[str, Estimate]:
-    """Return each parameter with its 90 % interval, log-normal as the model has it."""
-    population = posterior.population
-    names, root = population.subjects.names, population.subjects.root
-    own = len(names)
-    logs = root @ posterior.deviations[:own]
-    covariance = root @ posterior.covariance[:own, :own] @ root.T
-    spread = dict(zip(names, np.sqrt(np.diag(covariance)).tolist(), strict=True))
-    shift = dict(zip(names, logs.tolist(), strict=True))
+    """Return each parameter on the last occasion with its 90 % interval, log-normal."""
+    logs, spread = _logs(posterior)
     found = {}
-    for name, typical in population.typical.items():
-        value = typical * math.exp(shift.get(name, 0.0))
+    for name, typical in posterior.population.typical.items():
+        value = typical * math.exp(logs.get(name, 0.0))
         if name not in spread:
             found[name] = Estimate(value, None, None)
             continue
         wide = math.exp(_NINETY_PERCENT * spread[name])
         found[name] = Estimate(value, value / wide, value * wide)
     return found
+
+
+def _logs(posterior: Posterior) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the deviation of each varied parameter's logarithm, and its standard error.
+
+    That of the subject and that of the last occasion together: it is what is dosed by.
+    """
+    subjects, occasions = posterior.population.subjects, posterior.population.occasions
+    names = list(dict.fromkeys((*subjects.names, *occasions.names)))
+    own, last = len(subjects.names), len(posterior.deviations) - len(occasions.names)
+    taken = [*range(own), *range(last, len(posterior.deviations))]
+    matrix = np.zeros((len(names), len(taken)))
+    matrix[[names.index(name) for name in subjects.names], :own] = subjects.root
+    matrix[[names.index(name) for name in occasions.names], own:] = occasions.root
+    logs = matrix @ posterior.deviations[taken]
+    covariance = matrix @ posterior.covariance[np.ix_(taken, taken)] @ matrix.T
+    errors = np.sqrt(np.diag(covariance))
+    return dict(zip(names, logs.tolist(), strict=True)), dict(
+        zip(names, errors.tolist(), strict=True)
+    )

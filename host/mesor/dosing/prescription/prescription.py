@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from mesor.dosing.figures import Effect, Figure
 from mesor.dosing.levels import Advice
-from mesor.dosing.library import FixedRegimen
-from mesor.dosing.prescription.aim import Aim, Protein, aim_of, bound_at, mic_of
+from mesor.dosing.library import FixedRegimen, Limit
+from mesor.dosing.prescription.aim import Aim, Protein, aim_of, bound_at, limits_of, mic_of
 from mesor.dosing.prescription.belief import Belief, belief
 from mesor.dosing.prescription.choice import CONTINUOUS, choose, next_dose, usual_shape
 from mesor.dosing.prescription.fits import (
@@ -23,10 +23,12 @@ from mesor.dosing.prescription.fits import (
     fits,
     gene_warnings,
     people,
+    refuse_without_activity,
     rhythm_assumed,
     rhythm_effects,
 )
 from mesor.dosing.prescription.regimen import Expected, Regimen, Shape, expect
+from mesor.dosing.prescription.scrutiny import history_warnings, level_warnings, unused_values
 from mesor.errors import DosingError
 
 _TARGET_MAX = 1e6
@@ -81,27 +83,37 @@ def prescribe(order: Order) -> Prescription:
             f"there are {len(order.levels)} levels and no doses; give what was infused as [[dose]]"
             " in the patient's file or with --doses."
         )
-    warnings = list(gene_warnings(order))
+    refuse_without_activity(order)
+    warnings: list[str] = []
     mic_mg_l, assumed = mic_of(drug, order.mic_mg_l)
     fixed = None if drug.fixed_dose is None else drug.fixed_dose.regimen(order.patient)
     if not drug.models:
-        return _without_model(order, fixed, assumed, warnings)
+        return _without_model(order, fixed, assumed, [*gene_warnings(order, ()), *warnings])
     try:
         persons = people(order, warnings)
     except DosingError as error:
         if drug.target.index != "response":
             raise
-        warnings.append(str(error))
-        return _without_model(order, fixed, assumed, warnings)
+        said = [*gene_warnings(order, ()), str(error)]
+        return _without_model(order, fixed, assumed, said)
+    warnings = [*gene_warnings(order, persons), *warnings]
     protein, aim = _target(order, persons[0], mic_mg_l)
     fitted = fits(order, persons, protein.clearance_factor)
-    comparison = _Comparison(order, fitted, aim, fixed, _free_level(protein, persons[0], mic_mg_l))
+    warnings += history_warnings(order) + level_warnings(order.levels, fitted)
+    warnings += unused_values(order, fitted)
+    limits = limits_of(drug, persons[0].unbound)
+    free_mg_l = _free_level(protein, persons[0], mic_mg_l)
+    comparison = _Comparison(order, fitted, aim, fixed, free_mg_l, limits)
     columns = comparison.columns(warnings)
     advice = comparison.next_dose(columns, warnings)
     warnings += _dose_warnings(order, columns)
     said = [*assumed, *protein.assumed, *rhythm_assumed(drug)]
     if any(dose.route == "iv" and dose.duration_h == 0.0 for dose in order.doses):
         said.append("doses by vein without duration_h were boluses")
+    if persons[0].unbound:
+        said.append(
+            f"levels, areas and limits are of unbound drug, as in {persons[0].published.name}"
+        )
     for person in persons:
         said += [text for text in person.individual.assumed if text not in said]
         warnings += [text for text in person.individual.warnings if text not in warnings]
@@ -175,7 +187,7 @@ def _target(order: Order, person: Person, mic_mg_l: float | None) -> tuple[Prote
             f"in the unit of {drug.target.index}."
         )
     says = f"{aim.says}, aimed at {order.target:g} as asked"
-    return protein, replace(aim, goal=order.target * (mic_mg_l or 1.0), says=says)
+    return protein, replace(aim, goal=order.target * aim.scale, says=says)
 
 
 def _free_level(protein: Protein, person: Person, mic_mg_l: float | None) -> float | None:
@@ -194,13 +206,14 @@ class _Comparison:
     aim: Aim | None
     fixed: FixedRegimen | None
     free_above_mg_l: float | None
+    limits: tuple[Limit, ...]
 
     def columns(self, warnings: list[str]) -> tuple[Column, ...]:
         """Return every column that can be; what cannot be becomes a warning.
 
         Raises DosingError where not even the best known regimen can be found.
         """
-        limits, aim, fitted = self.order.drug.limits, self.aim, self.fitted
+        limits, aim, fitted = self.limits, self.aim, self.fitted
         weights = [fit.weight for fit in fitted]
         now = belief([fit.now for fit in fitted], weights)
         found: list[Column] = []
@@ -225,7 +238,7 @@ class _Comparison:
     def _column(
         self, name: str, regimen: Regimen, now: Belief, loading_mg: float | None = None
     ) -> Column:
-        expected = expect(regimen, now, self.aim, self.order.drug.limits, self.free_above_mg_l)
+        expected = expect(regimen, now, self.aim, self.limits, self.free_above_mg_l)
         return Column(name, regimen, expected, loading_mg)
 
     def _fixed(self, now: Belief, warnings: list[str]) -> list[Column]:
@@ -244,7 +257,7 @@ class _Comparison:
     def _infusion(self, now: Belief, aim: Aim, warnings: list[str]) -> list[Column]:
         """Return the same aim as a continuous infusion, which is what the pump gives."""
         try:
-            regimen = choose(now, aim, CONTINUOUS, self.order.drug.limits)
+            regimen = choose(now, aim, CONTINUOUS, self.limits)
         except DosingError as error:
             warnings.append(f"no continuous infusion: {error}")
             return []

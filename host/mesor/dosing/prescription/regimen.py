@@ -192,7 +192,9 @@ def _saturable(model: KineticModel, regimen: Regimen) -> Profile:
 class Expected:
     """What a regimen is expected to reach, in the likeliest patient and over the draws.
 
-    free_share: of the interval with free drug above the MIC.  None where there is none.
+    free_share: of the interval with free drug above the MIC.  reaches_target: share of the
+    draws at or above the target's low end; exceeds_target: above its high end.  None where
+    there is none.
     """
 
     peak_mg_l: float
@@ -201,6 +203,7 @@ class Expected:
     course_auc_mg_h_l: float | None
     free_share: float | None
     reaches_target: float | None
+    exceeds_target: float | None
     exceeds_limit: float | None
 
 
@@ -250,12 +253,24 @@ def expect(
         course_auc_mg_h_l=mean("course_auc_mg_h_l") if course else None,
         free_share=free,
         reaches_target=None if aim is None else believed.share(lambda m: _fits(m, regimen, aim)),
+        exceeds_target=None
+        if aim is None or aim.high is None
+        else believed.share(lambda m: _above(m, regimen, aim)),
         exceeds_limit=believed.share(
             lambda m: any(exceeded(profile(m, regimen), limit) for limit in judged)
         )
         if judged
         else None,
     )
+
+
+def _above(model: KineticModel, regimen: Regimen, aim: Aim) -> bool:
+    """Say whether a regimen exceeds the aim's window; always, where nothing balances."""
+    assert aim.high is not None, "only a window is exceeded"
+    try:
+        return profile(model, regimen).value(aim) > aim.high * (1.0 + 1e-9)
+    except DosingError:
+        return True
 
 
 def _fits(model: KineticModel, regimen: Regimen, aim: Aim) -> bool:

@@ -21,6 +21,7 @@ from mesor.dosing.prescription.labels import (
     number,
     percent,
 )
+from mesor.dosing.prescription.measures import measures
 from mesor.dosing.prescription.parameters import Estimate, parameter_rows
 from mesor.dosing.prescription.prescription import Column, Prescription
 from mesor.report.console import NOTICE
@@ -30,6 +31,7 @@ def print_prescription(found: Prescription, console: Console) -> None:
     """Print all of it."""
     sources = Sources()
     console.print(f"[bold]{escape(_title(found))}[/]\n{NOTICE}", highlight=False)
+    console.print(_measures_table(found))
     if found.effects:
         console.print(_effects_table(found, sources))
     if found.fits:
@@ -58,6 +60,15 @@ def _table(title: str, *headings: str) -> Table:
     return Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
+def _measures_table(found: Prescription) -> Table:
+    """Return the body and the kidneys by each usual measure."""
+    table = _table("Body and kidneys, by each usual measure", "measure", "value", "")
+    table.columns[1].justify = "right"
+    for figure in measures(found.order.patient):
+        table.add_row(figure.name, f"{number(figure.value)} {figure.unit}", figure.note)
+    return table
+
+
 def _effects_table(found: Prescription, sources: Sources) -> Table:
     """Return what each covariate did to each parameter."""
     individual = found.fits[0].person.individual if found.fits else None
@@ -76,7 +87,7 @@ def _effects_table(found: Prescription, sources: Sources) -> Table:
             table.add_row(
                 label(parameter)[0] if index == 0 else "",
                 escape(label(effect.covariate)[0]),
-                escape(covariate_value(found, effect.covariate)),
+                escape(covariate_value(found.order.patient, found.figures, effect.covariate)),
                 f"x {effect.factor:.3f}",
                 escape(sources.cite(effect.source)),
             )
@@ -137,7 +148,7 @@ def _regimen_table(found: Prescription) -> Table:
         table.add_column(column.name, justify="right")
     rows: list[tuple[str, list[str]]] = [
         ("loading dose, mg", [_loading(column) for column in found.columns]),
-        ("dose, mg", [number(c.regimen.amount_mg) for c in found.columns]),
+        ("dose, mg", [_dose(column) for column in found.columns]),
         ("every, h", [_every(column) for column in found.columns]),
         ("over, h", [_over(column) for column in found.columns]),
         ("rate, mg/h", [number(c.regimen.rate_mg_h) for c in found.columns]),
@@ -145,15 +156,21 @@ def _regimen_table(found: Prescription) -> Table:
         ("peak, mg/L", [number(c.expected.peak_mg_l) for c in found.columns]),
         ("trough, mg/L", [number(c.expected.trough_mg_l) for c in found.columns]),
         ("AUC24, mg h/L", [_optional(c.expected.auc24_mg_h_l) for c in found.columns]),
-        ("AUC of the course", [_optional(c.expected.course_auc_mg_h_l) for c in found.columns]),
+        ("AUC, mg h/L", [_optional(c.expected.course_auc_mg_h_l) for c in found.columns]),
         ("fT>MIC", [percent(c.expected.free_share) for c in found.columns]),
-        ("chance of the target", [chance(c.expected.reaches_target) for c in found.columns]),
+        ("chance to reach target", [chance(c.expected.reaches_target) for c in found.columns]),
+        ("chance to exceed it", [chance(c.expected.exceeds_target) for c in found.columns]),
         ("chance above a limit", [chance(c.expected.exceeds_limit) for c in found.columns]),
     ]
     for name, cells in rows:
         if any(cell != "-" for cell in cells):
             table.add_row(name, *cells)
     return table
+
+
+def _dose(column: Column) -> str:
+    """Return the amount of one dose; an infusion without end has a rate and a daily dose only."""
+    return "-" if column.regimen.shape.continuous else number(column.regimen.amount_mg)
 
 
 def _loading(column: Column) -> str:
@@ -181,6 +198,8 @@ def _optional(value: float | None) -> str:
 def _below(found: Prescription, sources: Sources) -> list[str]:
     """Return the sentences below the regimens."""
     lines = []
+    if found.order.drug.file.note and found.fits:
+        lines.append(" ".join(found.order.drug.file.note.split()))
     if found.aim is not None:
         lines.append(f"Target: {found.aim.says} {sources.cite(found.aim.source)}.")
     if found.order.drug.limits:

@@ -56,7 +56,9 @@ def test_a_prescription_with_levels_is_printed_within_80_columns(mesor: Any) -> 
         "fixed dose",
         "a priori",
         "personal",
-        "chance of the target",
+        "Body and kidneys",
+        "chance to reach target",
+        "chance to exceed it",
         "chance above a limit",
         "Next dose:",
         "Assumed",
@@ -103,6 +105,34 @@ def test_more_free_cefazolin_is_no_more_free_drug_in_an_infusion(mesor: Any) -> 
     factors = {e["parameter"]: e["factor"] for e in found["effects"] if e["covariate"] != "egfr"}
     assert factors["free_fraction"] > 1.3
     assert rates[1] == pytest.approx(rates[0], rel=1e-6)
+
+
+def test_body_and_kidneys_are_told_by_every_usual_measure(mesor: Any) -> None:
+    """By hand: BMI 71.5/1.65^2; Cockcroft-Gault on three weights; CKD-EPI 2021, both ways."""
+    _, out, _ = mesor(BODY + KIDNEYS + "cystatin_c_mg_l = 1.4\n", "--drug", "vancomycin", "--json")
+    found = {(m["name"], m["note"]): m["value"] for m in json.loads(out)["measures"]}
+    creatinine, ideal = 110 / 88.4, 45.5 + 2.3 * (165 / 2.54 - 60)
+    gault = 0.85 * (140 - 62) / (72 * creatinine)
+    alone = 142 * (creatinine / 0.7) ** -1.2 * 0.9938**62 * 1.012
+    both = 135 * (creatinine / 0.7) ** -0.544 * (1.4 / 0.8) ** -0.778 * 0.9961**62 * 0.963
+    surface = (165 * 71.5 / 3600) ** 0.5
+    assert found["body mass index", ""] == pytest.approx(26.26, abs=0.01)
+    assert found["creatinine clearance", "on actual body weight"] == pytest.approx(gault * 71.5)
+    assert found["creatinine clearance", "on ideal body weight"] == pytest.approx(gault * ideal)
+    assert found["creatinine clearance", "on adjusted body weight"] == pytest.approx(
+        gault * (ideal + 0.4 * (71.5 - ideal))
+    )
+    assert found["eGFR", "from creatinine"] == pytest.approx(alone)
+    assert found["eGFR", "from creatinine and cystatin C"] == pytest.approx(both)
+    assert found[
+        "glomerular filtration rate", "from creatinine and cystatin C, in absolute terms"
+    ] == pytest.approx(both * surface / 1.73)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(mesor: Any) -> None:
+    """As some editors write it."""
+    status, _, _ = mesor("\ufeff" + BODY + KIDNEYS, "--drug", "vancomycin", "--json")
+    assert status == 0
 
 
 def test_a_target_may_be_asked_for_instead_of_the_windows_middle(mesor: Any) -> None:
@@ -176,6 +206,19 @@ def test_the_plot_is_a_page_of_its_own(mesor: Any, tmp_path: Path) -> None:
         (BODY, ("--drug", "vancomycin"), None, "creatinine is missing and this model needs it"),
         (BODY + KIDNEYS, ("--drug", "vancomicin"), None, "the nearest one is vancomycin"),
         (BODY + KIDNEYS, ("--drug", "vancomycin", "--model", "Gotti"), None, "Goti 2018"),
+        (BODY + KIDNEYS, ("--drug", ""), None, "an empty name is not a known drug"),
+        (
+            BODY.replace("71.5", "71,5") + KIDNEYS,
+            ("--drug", "vancomycin"),
+            None,
+            "A number has a decimal point: write 71.5.",
+        ),
+        (
+            BODY + KIDNEYS + 'dialysis = "yes"\n',
+            ("--drug", "vancomycin"),
+            None,
+            "kidneys.dialysis is 'yes'; it must be true or false.",
+        ),
         (
             BODY + KIDNEYS,
             ("--drug", "vancomycin"),

@@ -39,6 +39,15 @@ def test_levels_are_read_from_what_spreadsheets_write(tmp_path: Path, text: str)
     assert levels == (Level(12.0, 2.0, below_limit=True), Level(24.0, 9.5))
 
 
+@pytest.mark.parametrize("unit", ["ug_l", "ng_ml"])
+def test_levels_may_be_in_the_unit_of_the_laboratory(tmp_path: Path, unit: str) -> None:
+    """8.2 ug/L of tacrolimus, as every laboratory prints it, is 0.0082 mg/L."""
+    text = f"time_h,conc_{unit},lloq_{unit}\n12,<1,1\n24,8.2,1\n"
+    below, seen = read_levels(written(tmp_path, text))
+    assert below.below_limit and below.conc_mg_l == pytest.approx(0.001)
+    assert seen.conc_mg_l == pytest.approx(0.0082) and not seen.below_limit
+
+
 def test_doses_of_a_csv_and_of_a_patients_file_are_the_same(tmp_path: Path) -> None:
     """Repetitions are written out, and a settled regimen keeps its endless past."""
     csv = written(
@@ -77,6 +86,9 @@ def test_doses_of_a_csv_and_of_a_patients_file_are_the_same(tmp_path: Path) -> N
         ("time_h,conc_mg_l\n\n-1,9\n", "line 3: time_h is '-1'; it must be a number"),
         ("time_h,conc_mg_l\n1,0\n", "line 2: conc_mg_l is 0; no assay measures nothing"),
         ("time_h,conc_mg_l\n1,nan\n", "conc_mg_l is 'nan'"),
+        ("time_h,conc_mg_dl\n1,2\n", "'conc_mg_dl' is no column; the nearest one is conc_mg_l."),
+        ("time_h,conc_mg_l,conc_ug_l\n1,2,2\n", "names conc_mg_l twice; keep one column of it."),
+        ("time_h,conc_ug_l\n1,much\n", "conc_ug_l is 'much'; it must be a number"),
         ("time_h,conc_mg_l\n1,\n", "conc_mg_l is ''"),
     ],
 )
@@ -97,6 +109,10 @@ def test_a_mistake_in_levels_is_told_with_its_line(
         ("time_h,amount_mg,settled\n0,5,maybe\n", "settled is 'maybe'; it must be yes or no."),
         ("time_h,amount_mg,count\n0,5,3\n", "is repeated without interval_h; give it in h."),
         ("time_h,amount_mg,count\n0,5,0\n", "count is '0'"),
+        (
+            "time_h,amount_mg,count,interval_h\n0,5,1.5,8\n",
+            "count is '1.5'; it must be a whole number, 1 to 1000 doses.",
+        ),
         (
             "time_h,amount_mg,duration_h,interval_h,settled\n0,5,9,8,yes\n",
             "line 2: an infusion of 9 h is repeated every 8 h; the interval must be no shorter.",
