@@ -16,6 +16,9 @@ from mesor.errors import ProgramError
 from mesor.program.design import compartment_rates
 from mesor.program.problem import ControlModel, Problem
 
+_SLOW_FALL = 0.75
+_FAST_REACH = 2.0  # the whole level, and as much again for the clearance that doubled
+
 
 def check_reach(problem: Problem) -> None:
     """Raise ProgramError where the target is beyond what the full rate or the caps can give."""
@@ -32,6 +35,20 @@ def level_after_infusion_mg_l(model: ControlModel, rate_mg_h: float, hours: floa
     whole[:count, :count] = rates
     whole[:count, count] = into * rate_mg_h
     return float(expm(whole * hours)[0, count])
+
+
+def demand_max_fraction(problem: Problem) -> float:
+    """Return how far one plan has to reach, in targets.
+
+    Without drug the level falls by a share of itself over the horizon, and by twice that once
+    the clearance has doubled; a plan that reaches for less leaves a fast drug below its target
+    for ever.  Where the level falls less the disturbance makes up for it in time.
+    """
+    therapy = problem.therapy
+    rates, _ = compartment_rates(problem.model)
+    hours = therapy.horizon * problem.tick_h
+    fall = 1.0 - float((expm(rates * hours) @ np.ones(len(rates)))[0])
+    return therapy.demand_max_fraction if fall <= _SLOW_FALL else _FAST_REACH
 
 
 def _check_holding(problem: Problem) -> None:

@@ -9,6 +9,7 @@ need two keys stand beside the section that owns both.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,13 +29,15 @@ from mesor.input_tables import (
 )
 from mesor.program import problem
 from mesor.program.course import Course, Kind
-from mesor.program.reach import check_reach
+from mesor.program.reach import check_reach, demand_max_fraction
 from mesor.program.soft_limits import check_soft_limits
 from mesor.pump_mechanics import PumpMechanics
 from pump.spec import limits
 
 _CONC_MAX_TARGETS = 5.0  # a reading beyond this many targets is not believed
 _CONC_CHANGE_MAX_TARGETS = 1.5  # nor one that moved farther than this in a tick
+# How far a compartment may wander in a tick without any infusion that explains it.
+_STATE_WALK_TARGETS = 0.015
 _COMPARTMENTS = {"one_compartment": 1, "two_compartment": 2, "three_compartment": 3}
 # What each kind of therapy needs beside target and window; interval_h of an area may be left out.
 _KIND_KEYS: dict[Kind, tuple[str, ...]] = {
@@ -275,7 +278,7 @@ class TherapyFile(Section):
             key for key in Therapy.model_fields if "_soft_max_" in key
         }
         of_kind = {"kind", "interval_h", *_ALL_KIND_KEYS}
-        return problem.Problem(
+        asked = problem.Problem(
             model=problem.ControlModel(
                 **self.model.model_dump(exclude={"model"}, exclude_none=True)
             ),
@@ -291,7 +294,12 @@ class TherapyFile(Section):
                 drug_mg_ml=self.drug.conc_mg_ml,
                 drug_name=self.drug.name,
             ),
+            estimator=problem.EstimatorDesign(
+                state_walk_mg_l=_STATE_WALK_TARGETS * therapy.target_mg_l
+            ),
         )
+        reach = demand_max_fraction(asked)
+        return replace(asked, therapy=replace(asked.therapy, demand_max_fraction=reach))
 
 
 def load_therapy(path: Path) -> TherapyFile:

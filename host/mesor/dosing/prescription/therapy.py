@@ -17,6 +17,7 @@ from mesor.dosing.prescription.chase import LONGER, Chase, chase_of
 from mesor.dosing.prescription.prescription import Prescription
 from mesor.errors import DosingError, MesorError
 from mesor.input_tables import read_table
+from mesor.program.course import Kind
 from mesor.program.problem import ControlModel
 from mesor.program.reach import level_after_infusion_mg_l
 from mesor.program.therapy_file import TherapyFile
@@ -42,7 +43,12 @@ _STANDARD_MG_ML = (
     50,
     100,
 )
-_TICK_S, _PULSE_TICK_S = 300, 120  # a pulse of half an hour is fifteen ticks
+_PULSE_TICK_S = 120  # a pulse of half an hour is fifteen ticks
+_TICKS_S = (300, 120, 60, 30, 20, 10)
+# In a tick the body clears at most this share of the central volume, so that a clearance that
+# halves is seen before the level is 15 % off.
+_CLEARED_SHARE = 0.06
+_AREA_TICK_S = 60  # no shorter: an area forgives what a level does in a minute
 _HEADROOM = 1.6  # of a pulse: for volumes that much larger than the likeliest
 
 
@@ -100,7 +106,7 @@ def _table(found: Prescription, syringe_mg_ml: float | None) -> dict[str, Any]:
         caps = _holding_caps(chase, model, allowed_mg_h)
     caps |= _soft_caps(found, caps)
     conc = _syringe_mg_ml(caps["rate_max_mg_h"]) if syringe_mg_ml is None else syringe_mg_ml
-    tick_s = _PULSE_TICK_S if chase.kind == "pulse" else _TICK_S
+    tick_s = _PULSE_TICK_S if chase.kind == "pulse" else _tick_s(chase.kind, control)
     window = {"target_mg_l": chase.target_mg_l} if chase.kind != "area" else {}
     window |= {"window_low_mg_l": chase.low_mg_l, "window_high_mg_l": chase.high_mg_l}
     therapy = {"kind": chase.kind, **window, **chase.course_keys(), **caps, "tick_s": tick_s}
@@ -187,6 +193,14 @@ def _pulse_caps(chase: Chase, control: dict[str, Any], allowed_mg_h: float) -> d
         "dose_day_max_mg": pulse_mg * max(1, math.ceil(24.0 / chase.interval_h)),
         "fallback_rate_mg_h": 0.0,
     }
+
+
+def _tick_s(kind: Kind, control: dict[str, Any]) -> int:
+    """Return the longest tick in which little of the drug is cleared, or the shortest."""
+    cleared_per_h = control["clearance_l_h"] / control["volume_central_l"]
+    longest_s = 3600.0 * _CLEARED_SHARE / cleared_per_h
+    slowest_s = max(longest_s, _AREA_TICK_S) if kind == "area" else longest_s
+    return next((tick_s for tick_s in _TICKS_S if tick_s <= slowest_s), _TICKS_S[-1])
 
 
 def _rounded(table: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,30 @@ def test_an_area_is_the_middle_of_its_window(tmp_path: Path) -> None:
     assert (course.area_mg_h_l, course.chase_h, course.interval_h) == (25, 46, None)
     daily = therapy_of("vancomycin", tmp_path).therapy
     assert (daily.area_mg_h_l, daily.chase_h, daily.interval_h) == (500, 24, 24)
+
+
+@pytest.mark.parametrize("drug", ["vancomycin", "piperacillin", "propofol"])
+def test_little_is_cleared_in_a_tick(drug: str, tmp_path: Path) -> None:
+    """Propofol leaves its window in a minute: three ticks must pass before it is 15 % off."""
+    therapy = therapy_of(drug, tmp_path)
+    tick_h = therapy.therapy.tick_s / 3600.0
+    cleared = therapy.model.clearance_l_h / therapy.model.volume_central_l * tick_h
+    assert cleared <= 0.06
+    longer = {300: 600, 120: 300, 10: 20}[therapy.therapy.tick_s]
+    assert longer == 600 or cleared * longer / therapy.therapy.tick_s > 0.06
+
+
+def test_a_plan_reaches_as_far_as_a_fast_drug_falls(tmp_path: Path) -> None:
+    """5-FU is gone within the horizon: a shorter reach held it at 40 % of its target."""
+    fast, slow = (therapy_of(drug, tmp_path).problem() for drug in ("fluorouracil", "vancomycin"))
+    left = math.exp(-fast.model.clearance_l_h / fast.model.volume_central_l * 20 * fast.tick_h)
+    assert fast.therapy.demand_max_fraction >= 2.0 * (1.0 - left)
+    assert slow.therapy.demand_max_fraction == 0.375
+
+
+def test_the_estimator_s_walk_is_a_share_of_the_target(tmp_path: Path) -> None:
+    """Tacrolimus is held at 0.0075 mg/L: a walk in mg/L would drown every reading's noise."""
+    for drug in ("tacrolimus", "piperacillin"):
+        asked = therapy_of(drug, tmp_path).problem()
+        walk = asked.estimator.state_walk_mg_l / asked.therapy.target_mg_l
+        assert walk == pytest.approx(0.015)
