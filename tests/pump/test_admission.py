@@ -17,6 +17,7 @@ import pytest
 
 from mesor.program import Program
 from pump.app import App
+from pump.core import authentic
 from pump.spec import messages, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
@@ -223,6 +224,14 @@ def test_before_hello_there_is_no_session(program: Program) -> None:
     for kind in NEEDS_KEY:
         assert verdict(bench, bench.host.frame(kind, bytes(4))) == reasons.RESULT_NO_SESSION
     assert bench.app.supervisor.state == reasons.STATE_IDLE
+
+
+def test_before_hello_no_reading_of_a_running_therapy_is_used(program: Program) -> None:
+    """A key that came later than the therapy would be the only way there; it must say so."""
+    bench = Bench(program.bytes).start()
+    frame = bench.host.sign_readings(wire.reading(0, 0, 10_000))
+    bench.app.commands.session = authentic.Session(wire.KEYS[: messages.KEY_BYTES])
+    assert verdict(bench, frame) == reasons.RESULT_NO_SESSION
 
 
 @pytest.mark.parametrize("size", [0, 7, 9, 100])

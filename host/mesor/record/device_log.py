@@ -67,7 +67,11 @@ class Page:
     def text(self) -> str:
         """Return the record in one line."""
         head = f"{self.sequence:7} boot {self.boot:<4} {self.time_s:9} s  {self.kind}"
-        return f"{head:45} {self._detail()}".rstrip()
+        try:
+            detail = self._detail()
+        except IndexError:
+            detail = f"of {len(self.content)} words, too few: no firmware of ours wrote it"
+        return f"{head:45} {detail}".rstrip()
 
     def _detail(self) -> str:
         """Return what the content says."""

@@ -14,7 +14,7 @@ import pytest
 from mesor import cli
 from mesor.errors import RecordError
 from mesor.link import PumpClient
-from mesor.record.device_log import device_log, read_device_log
+from mesor.record.device_log import DeviceLog, device_log, read_device_log
 from mesor_hil.targets.pty_bridge import PtyBridge
 from mesor_hil.targets.ram_flash import RamFlash
 from mesor_hil.targets.twin import TwinTarget
@@ -89,6 +89,82 @@ def test_removed_moved_and_swapped_pages_are_noticed(flash: RamFlash) -> None:
     swapped = [*pages[:9], pages[10], pages[9], *pages[11:]]
     for altered in (removed, moved, swapped):
         assert device_log(b"".join(altered)).broken is not None
+
+
+def linked(pages: list[tuple[int, int, int, list[int]]]) -> bytes:
+    """Return a ring of these pages, each (sequence, boot, kind, content), rightly chained."""
+    ring, link = bytearray(b"\xff" * (SECTORS * at.SECTOR_PAGES * PAGE)), bytes(32)
+    for sequence, boot, kind, content in pages:
+        words = array("i", [0] * at.PAGE_WORDS)
+        words[at.AT_KIND], words[at.AT_SEQUENCE] = at.MAGIC | kind, sequence
+        words[at.AT_BOOT], words[at.AT_COUNT] = boot, len(content)
+        words[at.AT_CONTENT : at.AT_CONTENT + len(content)] = array("i", content)
+        page = bytearray(words)
+        page[4 * at.AT_LINK_BEFORE : 4 * at.AT_LINK] = link
+        link = page[4 * at.AT_LINK :] = hashlib.sha256(page[: 4 * at.AT_LINK]).digest()
+        place = sequence % (SECTORS * at.SECTOR_PAGES) * PAGE
+        ring[place : place + PAGE] = page
+    return bytes(ring)
+
+
+def test_every_kind_of_page_is_told_in_a_line() -> None:
+    """Alarms between ticks, and what was given before the ring came round, too."""
+    pages = [(0, 1, at.BOOT, []), (1, 1, at.ALARM, [3]), (2, 1, at.HISTORY, [0, 5, 6])]
+    log = device_log(linked([*pages, (3, 1, 99, [])]))
+    assert log.broken is None
+    ends = ["boot", "flags 0x3", "part 0, 11 steps", "kind 99"]
+    assert [page.text.endswith(end) for page, end in zip(log.pages, ends, strict=True)] == [
+        True
+    ] * 4
+
+
+@pytest.mark.parametrize("kind", [at.COMMAND, at.TICK, at.FAULT, at.ALARM, at.HISTORY])
+def test_a_page_with_too_few_words_is_told_all_the_same(kind: int) -> None:
+    """The chain has no key: whoever makes a log must not make its reader fail."""
+    (page,) = device_log(linked([(0, 1, kind, [])])).pages
+    assert page.text.endswith("of 0 words, too few: no firmware of ours wrote it")
+
+
+def test_pages_that_are_missing_within_one_life_are_named() -> None:
+    """Rightly chained, as whoever took one out would chain them."""
+    log = device_log(linked([(0, 1, at.BOOT, []), (2, 1, at.FULL, [])]))
+    assert log.broken == "pages between 0 and 2 are missing"
+    assert device_log(linked([(0, 1, at.BOOT, []), (2, 2, at.BOOT, [])])).broken is None
+
+
+def test_a_log_that_begins_in_the_middle_of_another_is_named(flash: RamFlash) -> None:
+    """Page 0 follows nothing."""
+    page = bytearray(flash.content[:PAGE])
+    page[4 * at.AT_LINK_BEFORE] = 1
+    page[4 * at.AT_LINK :] = hashlib.sha256(page[: 4 * at.AT_LINK]).digest()
+    log = device_log(bytes(page) + b"\xff" * (SECTORS * at.SECTOR_PAGES - 1) * PAGE)
+    assert log.broken == "the first page follows another one"
+
+
+def test_a_page_that_stands_in_anothers_place_is_named(flash: RamFlash) -> None:
+    """Whole, but where the ring has not put it."""
+    content = bytearray(flash.content)
+    content[40 * PAGE : 41 * PAGE] = content[9 * PAGE : 10 * PAGE]
+    assert device_log(bytes(content)).broken == "page 9 does not stand where it was written"
+
+
+def test_more_spoilt_pages_than_power_cuts_can_have_made_are_named(flash: RamFlash) -> None:
+    """Each start of the firmware stands for one cut, of a page and a sector at most."""
+    content = bytearray(flash.content)
+    for place in range(10, SECTORS * at.SECTOR_PAGES):
+        content[place * PAGE : (place + 1) * PAGE] = bytes(PAGE)
+    (first, *_) = device_log(bytes(content)).pages
+    assert first.sequence == 0
+    assert "are spoilt, more than 1 power cuts can have done" in str(
+        device_log(bytes(content)).broken
+    )
+
+
+def test_a_flash_that_never_held_a_log_holds_none() -> None:
+    """An erased one is intact; one full of something else is not."""
+    size = SECTORS * at.SECTOR_PAGES * PAGE
+    assert device_log(b"\xff" * size) == DeviceLog((), 0, None)
+    assert device_log(bytes(size)).broken is not None
 
 
 def test_what_cannot_be_a_log_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -208,6 +208,17 @@ def test_an_oversized_frame_is_dropped_and_the_next_one_is_read(excess: int) -> 
     assert reader.dropped == 1
 
 
+def test_an_endless_frame_in_many_pieces_is_dropped_without_a_trace() -> None:
+    """The line may bring megabytes without a zero; nothing may grow, and the next frame counts."""
+    reader = framing.FrameReader(MAX)
+    good = wire.frame(messages.HELLO)
+    for _ in range(3_000):
+        assert read(b"\x55" * 64, reader) == []
+        assert reader._count <= 2 * MAX
+    assert read(b"\0" + good, reader) == [plain_of(good)]
+    assert reader.dropped == 1
+
+
 def test_a_frame_without_header_is_dropped() -> None:
     """A right checksum over fewer than four bytes still is no frame."""
     for length in range(4):

@@ -325,6 +325,13 @@ def test_a_program_of_a_few_words_is_refused() -> None:
         assert send(ProgramIntake(wire.KEYS[32:]), resealed(array("i", [0] * count))) != OK
 
 
+def test_a_program_longer_or_shorter_than_it_says_is_refused(program: Program) -> None:
+    """Its tables would lie elsewhere than where they were proved to lie."""
+    words = array("i", program.bytes)
+    for wrong in (words[:-2], words[:-1] + array("i", [0]) + words[-1:]):
+        assert program_check.check(array("i", resealed(wrong))) == reasons.RESULT_BAD_LENGTH
+
+
 @given(st.lists(st.integers(0, 0xFFFFFFFF), min_size=4, max_size=4))
 def test_a_reading_is_copied_and_huge_numbers_stay_small_ints(values: list[int]) -> None:
     """Any u32 may come over the wire; 2**29 stands for what a small int cannot hold."""

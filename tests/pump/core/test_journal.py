@@ -221,6 +221,21 @@ def test_a_cut_while_the_log_is_taken_up_again_loses_nothing() -> None:
             pump.flash.cut_after = None
 
 
+def test_what_stands_behind_the_newest_page_in_its_sector_is_passed_over() -> None:
+    """Bits that came up there by themselves: nothing may be programmed over them."""
+    pump = Pump()
+    journal = pump.power_up()
+    pump.therapy(3)
+    place = journal.sequence + 4
+    assert journal.sequence // at.SECTOR_PAGES == place // at.SECTOR_PAGES
+    pump.flash.content[place * at.PAGE_BYTES] ^= 1
+    assert_survived(pump)
+    sequences = [page.sequence for page in pump.read().pages]
+    assert sequences[-1] == at.SECTOR_PAGES
+    pump.therapy(3)
+    assert_survived(pump)
+
+
 def test_no_sector_is_erased_while_a_therapy_runs() -> None:
     """Erasing takes 45 ms with interrupts off."""
     pump = Pump()

@@ -133,6 +133,13 @@ def test_ticks_that_the_loop_slept_through_are_counted(missed: int) -> None:
     assert schedule.begin(missed * TICK_MS) == missed
 
 
+def test_a_tick_counts_as_one_however_soon_it_is_begun() -> None:
+    """A tick that counted as none would have the caps' windows stand still."""
+    schedule = Schedule(TICK_MS, 0)
+    assert schedule.begin(0) == 1
+    assert schedule.begin(TICK_MS // 2 - 1) == 1
+
+
 @given(st.lists(st.integers(0, 20_000), max_size=30), st.integers(200, 3000))
 def test_counted_ticks_follow_the_clock(readings_ms: list[int], tick_ms: int) -> None:
     """Tick numbers are therapy time: they may lag by the lateness allowed, never lead."""

@@ -113,6 +113,16 @@ def test_a_level_may_change_so_much_for_each_tick_between_readings(
     assert verdict == (reasons.READING_USED if allowed else reasons.READING_TOO_FAST)
 
 
+def test_after_a_thousand_ticks_without_a_reading_any_level_is_believed() -> None:
+    """Three days on nothing is known of the level; at exactly a thousand the bound still holds."""
+    for ticks, verdict in ((1000, reasons.READING_TOO_FAST), (1001, reasons.READING_USED)):
+        judging = sense(change_max=1)
+        judge(judging, Reading(conc_ug_l=CONC_MIN))
+        later = 3000 + ticks * TICK_S
+        far = Reading(now_s=later, index=11, time_s=later, conc_ug_l=CONC_MIN + 1001)
+        assert judge(judging, far) == verdict
+
+
 @given(st.integers(0, 200), st.integers(0, 8000), st.integers(0, 120_000), st.integers(0, 120))
 def test_a_refused_reading_leaves_no_trace(
     index: int, time_s: int, conc_ug_l: int, quality: int
