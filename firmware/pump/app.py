@@ -113,6 +113,7 @@ class App:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_MEMORY_LOW
             record[at.CONFIRMED] = therapy.confirmed
             record[at.TICK] = therapy.tick
+            record[at.DAY_S] = therapy.day_s
             record[at.ELAPSED_TICKS] = ticks
             record[at.READING_PRESENT] = 1 if therapy.has_reading else 0
             steps = therapy.controller.decide()

@@ -24,6 +24,7 @@ from mesor_hil.targets.twin import TwinTarget
 from pump.spec import messages, reasons
 from pump.spec import record as at
 
+_DAY_S = 6 * 3600
 _FACTOR = 300
 _GROWTH_KIB_MAX = 16 * 1024
 _FRAMES_A_TICK = 50
@@ -90,7 +91,7 @@ def fuzz(frames: int, seed: int) -> FuzzReport:
     program = compile_program(load_scenario("vancomycin_two_hours").problem(), _CERTIFIED_STATES)
     client = _client(target, recorded, draw)
     client.upload(program.bytes)
-    client.start(_FACTOR)
+    client.start(_FACTOR, _DAY_S)
     client.send_reading(0, 0, 10_000, 100)
     client.stop()
     edges = target.step_edges()
@@ -120,7 +121,7 @@ def _throw_while_running(
 ) -> int:
     """Throw between the ticks of a therapy without readings; return its ticks."""
     client = _client(target, [], draw)
-    client.start(_FACTOR)
+    client.start(_FACTOR, _DAY_S)
     ticks = 0
     for thrown in range(frames):
         if thrown % _FRAMES_A_TICK == 0:

@@ -93,7 +93,8 @@ class Session:
         self._edges_before = self._target.step_edges() or 0
         confirmations = self._scenario.confirmations
         at_start = [entry.limit for entry in confirmations if entry.at_h == 0.0]
-        self._client.start(self._scenario.bench.clock_factor, at_start)
+        factor, day_s = self._scenario.bench.clock_factor, self._scenario.start_day_s
+        self._client.start(factor, day_s, at_start)
         start_s = self._target.now_s + _START_MARGIN_SHARE * self._device_tick_s
         self._events = deque(fault_events(self._scenario, start_s))
         try:

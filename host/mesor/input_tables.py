@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mesor.errors import ScenarioError
-from mesor.quantities import parse_quantity, split_key
+from mesor.quantities import parse_quantity, split_key, time_of_day_s
 
 Location = tuple[str | int, ...]
 # The upper ends keep every product of two keys finite; no unit used here comes near them.
@@ -33,6 +33,18 @@ NotNegative = Annotated[float, Field(ge=0, le=1_000_000)]
 Tangible = Annotated[float, Field(ge=0.001, le=1_000_000)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 _SHOWN_MAX = 60
+
+
+def _as_time_of_day(text: str) -> str:
+    """Return a time of day as it was written, if it is one."""
+    try:
+        time_of_day_s(text)
+    except ScenarioError as error:
+        raise PydanticCustomError("time_of_day", "{sentence}", {"sentence": str(error)}) from None
+    return text
+
+
+TimeOfDay = Annotated[str, AfterValidator(_as_time_of_day)]  # "06:30"; seconds: time_of_day_s
 
 
 class Section(BaseModel):
@@ -189,6 +201,8 @@ def _sentence(model: type[Section], error: ErrorDetails, written: dict[Location,
     field = _field_at(model, at)
     if field is None:
         return f"{_dotted(at)}: {error['msg']}."
+    if error["type"] == "time_of_day":
+        return f"{written.get(at, _dotted(at))}: {error['msg']}."
     if error["type"] == "missing":
         return _missing(at, field)
     shown = written.get(at, _dotted(at))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads quantities with units: "5 min", "12 mL/h", "15 mg/L".
+"""Reads quantities with units: "5 min", "12 mL/h", "15 mg/L"; and times of day: "06:30".
 
 Every input file relies on this: a key names its unit (`tick_s = 300`) or its value does
 (`tick = "5 min"`), and nothing is ever assumed.  Pure; exact until one last rounding.
@@ -17,6 +17,7 @@ from mesor.errors import ScenarioError
 _QUANTITY = re.compile(
     r"\s*([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?)\s*(\S*)\s*"
 )
+_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _QUOTED_MAX = 60
 
 
@@ -147,6 +148,15 @@ def parse_quantity(text: str, unit: Unit) -> float:
     if given.kind != unit.kind:
         raise ScenarioError(f"{shown} is a {given.kind}, not a {unit.kind}; {_wanted(unit)}")
     return float(Fraction(number) * given.size / unit.size)
+
+
+def time_of_day_s(text: str) -> int:
+    """Return the seconds since midnight of "06:30"; raise ScenarioError for any other text."""
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
+        shown = repr(text if len(text) <= _QUOTED_MAX else text[:_QUOTED_MAX] + "…")
+        raise ScenarioError(f'{shown} is no time of day; write "00:00" to "23:59", like "06:30"')
+    return 3600 * int(match[1]) + 60 * int(match[2])
 
 
 def _wanted(unit: Unit) -> str:

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesor.errors import ScenarioError
-from mesor.quantities import parse_quantity, split_key
+from mesor.quantities import parse_quantity, split_key, time_of_day_s
 
 
 @pytest.mark.parametrize(
@@ -118,3 +118,18 @@ def test_the_number_is_read_as_python_reads_it(number: object) -> None:
     """In its own unit a quantity is float() of its digits, correctly rounded."""
     text = format(number, "f")
     assert parse_quantity(f"{text} mg/L", split_key("x_mg_l")[1]) == float(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("00:00", 0), ("6:30", 23_400), ("06:30", 23_400), ("23:59", 86_340)]
+)
+def test_a_time_of_day_is_seconds_since_midnight(text: str, seconds: int) -> None:
+    """By the 24 h clock of ISO 8601."""
+    assert time_of_day_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["24:00", "12:60", "6", "06:30:00", "6 am", "-1:00", "", "٠٦:٣٠"])
+def test_what_is_no_time_of_day_is_refused_with_an_example(text: str) -> None:
+    """Midnight is 00:00, and nothing is guessed."""
+    with pytest.raises(ScenarioError, match='is no time of day; write "00:00" to "23:59"'):
+        time_of_day_s(text)

@@ -52,7 +52,7 @@ def test_a_pump_that_doses_is_not_flashed(
     client = PumpClient(twin, keys_of=twin.keys_of)
     client.hello()
     client.upload(program.bytes)
-    client.start(CLOCK_FACTOR)
+    client.start(CLOCK_FACTOR, 0)
     ran: list[Any] = []
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **_options: ran.append(arguments))
     with PtyBridge(twin) as bridge, pytest.raises(LinkError, match="stop the therapy first"):

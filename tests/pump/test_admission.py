@@ -376,9 +376,18 @@ def test_random_damage_to_a_whole_conversation_never_moves_the_motor(program: Pr
     assert_nothing_moved(bench)
 
 
+def test_the_time_of_day_is_the_one_that_was_signed(bench: Bench) -> None:
+    """A therapy that follows the clock by night would give its peak by day."""
+    frame = bench.host.frame(messages.START, struct.pack("<II", FACTOR, 6 * 3600))
+    plain = bytearray(plain_of(frame))
+    plain[8:12] = struct.pack("<I", 18 * 3600)
+    assert verdict(bench, framed(bytes(plain))) == reasons.RESULT_NOT_AUTHENTIC
+    assert_nothing_moved(bench)
+
+
 def test_the_clock_factor_is_the_one_that_was_signed(bench: Bench) -> None:
     """A therapy run 300 times faster is an overdose."""
-    frame = bench.host.frame(messages.START, struct.pack("<I", 1))
+    frame = bench.host.frame(messages.START, struct.pack("<II", 1, 0))
     plain = bytearray(plain_of(frame))
     plain[4:8] = struct.pack("<I", FACTOR)
     assert verdict(bench, framed(bytes(plain))) == reasons.RESULT_NOT_AUTHENTIC

@@ -26,7 +26,8 @@ from .fake_board import FakeBoard
 TICK_MS = 1000  # a tick of 300 s at this clock factor
 FACTOR = 300
 OK = reasons.RESULT_OK
-START_BODY = struct.pack("<I", FACTOR)
+DAY_S = 22 * 3600
+START_BODY = struct.pack("<II", FACTOR, DAY_S)
 
 
 class Bench:
@@ -76,7 +77,7 @@ class Bench:
     def start(self, factor: int = FACTOR) -> Bench:
         """Load and start."""
         self.load()
-        assert self.command(messages.START, struct.pack("<I", factor)) == OK
+        assert self.command(messages.START, struct.pack("<II", factor, DAY_S)) == OK
         return self
 
     def run(self, arrivals: Iterable[tuple[int, bytes]], end_ms: int) -> list[list[int]]:
@@ -205,7 +206,7 @@ def test_a_clock_at_which_the_motor_cannot_follow_is_refused(
     bench.load()
     monkeypatch.setattr(limits, "STEP_RATE_HZ_MAX", 10_000)
     assert bench.command(messages.START, START_BODY) == reasons.RESULT_OUT_OF_RANGE
-    assert bench.command(messages.START, struct.pack("<I", FACTOR // 4)) == OK
+    assert bench.command(messages.START, struct.pack("<II", FACTOR // 4, DAY_S)) == OK
 
 
 def test_the_same_sequence_number_of_another_command_is_a_new_command(bench: Bench) -> None:
@@ -216,7 +217,7 @@ def test_the_same_sequence_number_of_another_command_is_a_new_command(bench: Ben
     assert bench.app.supervisor.state == reasons.STATE_READY
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, 255])
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 255])
 def test_another_protocol_version_is_refused(bench: Bench, version: int) -> None:
     """A body may mean something else in another version; HELLO says so to the host."""
     bench.load()
@@ -241,9 +242,40 @@ def test_a_reading_of_another_protocol_version_is_ignored(bench: Bench) -> None:
 def test_a_clock_that_leaves_no_time_for_a_tick_is_refused(bench: Bench, factor: int) -> None:
     """300 s / 1501 is less than a tick's own work."""
     bench.load()
-    result = bench.command(messages.START, struct.pack("<I", factor))
+    result = bench.command(messages.START, struct.pack("<II", factor, DAY_S))
     assert result == reasons.RESULT_OUT_OF_RANGE
     assert bench.app.supervisor.state == reasons.STATE_READY
+
+
+@pytest.mark.parametrize("day_s", [limits.DAY_S, 1 << 30, 0xFFFFFFFF])
+def test_a_time_that_no_day_has_is_refused_with_its_reason(bench: Bench, day_s: int) -> None:
+    """Such a pump would follow a wrong clock for the whole therapy."""
+    bench.load()
+    result = bench.command(messages.START, struct.pack("<II", FACTOR, day_s))
+    assert result == reasons.RESULT_TIME_OF_DAY
+    assert bench.app.supervisor.state == reasons.STATE_READY
+
+
+def test_a_start_without_a_time_of_day_is_refused(bench: Bench) -> None:
+    """As a host before this protocol would send it."""
+    bench.load()
+    result = bench.command(messages.START, struct.pack("<I", FACTOR))
+    assert result == reasons.RESULT_BAD_LENGTH
+
+
+def test_the_pump_keeps_the_time_of_day_by_its_ticks_and_over_midnight(bench: Bench) -> None:
+    """Also through ticks that it missed: the time is that of the patient, not of the readings."""
+    bench.load()
+    start = struct.pack("<II", FACTOR, limits.DAY_S - 450)
+    assert bench.command(messages.START, start) == OK
+    arrivals = [(k * TICK_MS, wire.reading(k, 300 * k, 10_000)) for k in (0, 1, 2)]
+    records = bench.run(arrivals, 3 * TICK_MS)
+    bench.board.time_ms = 6 * TICK_MS
+    records += bench.run([], 7 * TICK_MS)
+    assert [record[at.DAY_S] for record in records[:3]] == [85_950, 86_250, 150]
+    for record in records:
+        assert record[at.DAY_S] == (85_950 + 300 * record[at.TICK]) % limits.DAY_S
+    assert max(record[at.ELAPSED_TICKS] for record in records) > 1
 
 
 def test_commands_out_of_their_state_are_refused(bench: Bench) -> None:
@@ -639,7 +671,7 @@ def test_signed_nonsense_never_raises_and_starts_nothing_but_by_start(
     for kind, body in soup:
         bench.send(bench.host.frame(kind, body))
         bench.board.time_ms += 400
-    if not any(kind == messages.START and len(body) == 4 for kind, body in soup):
+    if not any(kind == messages.START and len(body) == 8 for kind, body in soup):
         assert bench.board.batches == []
 
 

@@ -37,7 +37,7 @@ def ambitious(problem: Problem) -> bytes:
 
 def start_body(confirmed: int) -> bytes:
     """Return START's body with confirmed soft limits."""
-    return struct.pack("<II", FACTOR, confirmed)
+    return struct.pack("<III", FACTOR, 0, confirmed)
 
 
 @pytest.mark.hazard("soft_limit")
@@ -65,7 +65,7 @@ def test_what_was_confirmed_ends_with_the_therapy(limited: bytes) -> None:
     assert bench.command(messages.CONFIRM, RATE) == OK
     assert bench.command(messages.STOP) == OK
     assert bench.command(messages.CONFIRM, RATE) == reasons.RESULT_WRONG_STATE
-    assert bench.command(messages.START, struct.pack("<I", FACTOR)) == OK
+    assert bench.command(messages.START, struct.pack("<II", FACTOR, 0)) == OK
     (record,) = bench.run([], bench.board.time_ms + 200)
     assert record[at.CONFIRMED] == 0
 
@@ -94,7 +94,7 @@ def test_a_plan_beyond_its_soft_limit_starts_only_confirmed(ambitious: bytes) ->
     """The pump refuses with its reason; another limit's confirmation is none for this."""
     bench = Bench(ambitious).load()
     for body in (
-        struct.pack("<I", FACTOR),
+        struct.pack("<II", FACTOR, 0),
         start_body(0),
         start_body(1 << reasons.LIMIT_SOFT_RATE),
     ):

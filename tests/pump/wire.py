@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-PROTOCOL = 2
+PROTOCOL = 4
 KEYS = bytes(range(64))  # of the fake board: device key, seal key
 CHALLENGE = b"a bench."
 READING = 0x10

@@ -193,39 +193,43 @@ class Commands:
         return reasons.RESULT_OK
 
     def _start(self, frame, length: int) -> int:
-        """Begin the therapy, if program, clock factor, state and soft limits allow one."""
-        if length not in (_BODY + 4, _BODY + 8):
+        """Begin the therapy, if program, clock, state and soft limits allow one."""
+        if length not in (_BODY + 8, _BODY + 12):
             return reasons.RESULT_BAD_LENGTH
         words = self.intake.words
         if words is None:
             return reasons.RESULT_WRONG_STATE
         factor = intake.u32(frame, _BODY)
+        day_s = intake.u32(frame, _BODY + 4)
         if not 1 <= factor <= limits.CLOCK_FACTOR_MAX:
             return reasons.RESULT_OUT_OF_RANGE
+        if day_s >= limits.DAY_S:
+            return reasons.RESULT_TIME_OF_DAY
         tick_ms = words[layout.AT_TICK_S] * 1000 // factor
         if not has_room(tick_ms, words[layout.AT_STEPS_TICK_MAX]):
             return reasons.RESULT_OUT_OF_RANGE
-        confirmed = intake.u32(frame, _BODY + 4) if length == _BODY + 8 else 0
+        confirmed = intake.u32(frame, _BODY + 8) if length == _BODY + 12 else 0
         if confirmed & ~reasons.SOFT_LIMITS:
             return reasons.RESULT_OUT_OF_RANGE
         if self._supervisor.state != reasons.STATE_READY:
             return reasons.RESULT_WRONG_STATE
         if program.plans_beyond(words) & ~confirmed:
             return reasons.RESULT_NOT_CONFIRMED
-        return self._begin(words, tick_ms, factor, confirmed)
+        return self._begin(words, factor, day_s, confirmed)
 
-    def _begin(self, words, tick_ms: int, factor: int, confirmed: int) -> int:
+    def _begin(self, words, factor: int, day_s: int, confirmed: int) -> int:
         """Begin the therapy of a program: its first tick is due at once."""
         board, therapy = self._board, self._therapy
         history = self._history()
-        if not self._journal.start(words, factor, board.now_ms(), confirmed):
+        if not self._journal.start(words, factor, day_s, board.now_ms(), confirmed):
             return reasons.RESULT_NO_LOG
         self._supervisor.happen(EVENT_START)
         controller = Controller(words, self._supervisor, history)
         controller.planner.solver.now_us = board.now_us
         # Steps that an aborted batch still made belong to the therapy before.
         board.read_inputs(controller.record)
-        therapy.begin(controller, tick_ms, factor, board.now_ms(), confirmed)
+        tick_s = words[layout.AT_TICK_S]
+        therapy.begin(controller, tick_s, factor, day_s, board.now_ms(), confirmed)
         self._link.send(messages.HISTORY, intake.copy_words(history, self._link.body))
         board.collect_garbage()
         board.start_watchdog()

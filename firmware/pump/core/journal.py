@@ -94,11 +94,11 @@ class Journal:
             self._unlogged = self._reserve = 0
         return self._append(at.COMMAND, (kind, result, state, self._factor, value), now_ms, owed)
 
-    def start(self, words, factor: int, now_ms: int, confirmed: int = 0) -> bool:
+    def start(self, words, factor: int, day_s: int, now_ms: int, confirmed: int = 0) -> bool:
         """Log that a therapy begins; False when the log cannot keep its account.
 
-        words: the program; factor: therapy seconds per device second; confirmed: soft limits,
-        bits 1 << LIMIT_SOFT_*.
+        words: the program; factor: therapy seconds per device second; day_s: time of day;
+        confirmed: soft limits, bits 1 << LIMIT_SOFT_*.
         """
         while self.room < at.START_PAGES and self.erase_ahead():
             pass
@@ -107,8 +107,8 @@ class Journal:
         self._faulted = False
         self._reserve = words[layout.AT_STEPS_TICK_MAX]
         self._day_max = words[layout.AT_STEPS_DAY_MAX]
-        state = reasons.STATE_RUNNING
-        content = (messages.START, reasons.RESULT_OK, state, factor, confirmed, words[-1])
+        state, checksum = reasons.STATE_RUNNING, words[-1]
+        content = (messages.START, reasons.RESULT_OK, state, factor, confirmed, checksum, day_s)
         return self._append(at.COMMAND, content, now_ms, 0)
 
     def take_over(self, words, state: int, now_ms: int) -> bool:

@@ -22,20 +22,32 @@ class Therapy:
         self.has_reading = False
         self.alarm_flags = 0  # of spec.reasons.FLAG_*, seen since the last tick
         self.confirmed = 0  # soft limits that a person has confirmed, bits 1 << LIMIT_SOFT_*
+        self.day_s = 0  # time of day of that tick
+        self._tick_s = 0
         self._decided_ms = 0  # when the last tick began
         self._clock_factor = 1
 
     @micropython.native
     def begin(
-        self, controller: Controller, tick_ms: int, factor: int, now_ms: int, confirmed: int
+        self,
+        controller: Controller,
+        tick_s: int,
+        factor: int,
+        day_s: int,
+        now_ms: int,
+        confirmed: int,
     ) -> None:
-        """Let `controller` tick every `tick_ms`, `factor` times faster than its own time.
+        """Let `controller` tick every `tick_s` of its own time, which runs `factor` times faster.
 
-        confirmed: soft limits that do not act in this therapy, until it ends.
+        day_s: the time of day at its first tick; confirmed: soft limits that do not act in
+        this therapy, until it ends.
         """
+        tick_ms = tick_s * 1000 // factor
         self.controller = controller
         self.schedule = Schedule(tick_ms, now_ms)
+        self._tick_s = tick_s
         self._clock_factor = factor
+        self.day_s = (day_s + limits.DAY_S - tick_s) % limits.DAY_S
         self._decided_ms = now_ms - tick_ms
         self.tick = -1
         self.has_reading = False
@@ -59,6 +71,8 @@ class Therapy:
         self._decided_ms = now_ms
         ticks = self.schedule.begin(now_ms)
         self.tick += ticks
+        into_day_s = ticks % (limits.DAY_S // self._tick_s) * self._tick_s
+        self.day_s = (self.day_s + into_day_s) % limits.DAY_S
         return ticks
 
     @micropython.native

@@ -31,7 +31,7 @@ CONTENT_WORDS = const(40)
 
 BOOT = const(1)  # no content; its steps are the reserve of the page before it
 # Kind of the message, result, state after it, clock factor, what it named, CRC-32 of the program
-# that begins or takes over with it.
+# that begins or takes over with it; of START also the time of day.
 COMMAND = const(2)
 TICK = const(3)  # the tick record without its plan
 FAULT = const(4)  # the same, of the tick that latched a fault

@@ -14,6 +14,7 @@ STEP_RATE_HZ_MAX = const(100_000)  # the driver's data sheet allows 250 kHz
 CLOCK_FACTOR_MAX = const(3000)  # bench only: therapy seconds per device second
 TICK_S_MIN = const(10)
 TICK_S_MAX = const(900)
+DAY_S = const(86_400)  # a tick divides an hour, so whole ticks make a day
 WINDOW_MARGIN_MS = const(40)  # motor quiet before the next tick is due
 TICK_EARLY_MS = const(20)  # a tick runs no earlier: its batch must surely have ended
 EARLY_DIVISOR = const(4)  # a reading calls for its tick from a quarter of a tick before it

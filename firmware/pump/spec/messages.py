@@ -8,7 +8,9 @@ Stuffing", IEEE/ACM ToN 7(2), 1999.  CRC-32 as in IEEE 802.3.
 
 from pump.compat import const
 
-PROTOCOL_VERSION = const(2)
+PROTOCOL_VERSION = const(
+    4
+)  # 3 was left out: as Ctrl-C in each frame it could stop a board that boots
 FIRMWARE_VERSION = "0.1.0"
 HEADER_BYTES = const(4)
 CRC_BYTES = const(4)
@@ -21,7 +23,7 @@ HELLO = const(0x01)  # challenge, CHALLENGE_BYTES: the same again keeps the sess
 PROGRAM_BEGIN = const(0x02)  # word_count u32
 PROGRAM_CHUNK = const(0x03)  # byte offset u32, then up to CHUNK_BYTES_MAX bytes
 PROGRAM_END = const(0x04)  # crc32 u32 of the whole program, then its seal, SEAL_BYTES
-START = const(0x05)  # clock_factor u32; soft limits confirmed, bits u32, or left out: none
+START = const(0x05)  # clock_factor, day_s of the first tick, perhaps confirmed soft limits: u32
 STOP = const(0x06)  # empty body
 MAINTENANCE = const(0x07)  # empty body: leave the firmware for the REPL, never while running
 ACKNOWLEDGE = const(0x08)  # number u32 of the alarm (spec.alarms) that a person has seen

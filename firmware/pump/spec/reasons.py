@@ -83,6 +83,7 @@ RESULT_NOT_AUTHENTIC = const(12)
 RESULT_REPLAYED = const(13)
 RESULT_PROGRAM_SEAL = const(14)
 RESULT_NOT_CONFIRMED = const(16)  # the program plans beyond a soft limit
+RESULT_TIME_OF_DAY = const(17)  # START at a second that no day has
 RESULT_NO_LOG = const(15)  # a therapy whose account cannot be kept does not begin
 # Of a program that is to take a running one over.
 RESULT_OTHER_DRUG = const(17)  # or as much of it in a microstep

@@ -23,38 +23,39 @@ BATTERY_RAW = const(10)  # battery voltage, ADC 0..65535
 STEPS_DONE = const(11)  # microsteps the stepper finished since the decision before
 CONFIRMED = const(12)  # soft limits that a person has confirmed: bits 1 << LIMIT_SOFT_*
 STEPS_BACK = const(13)  # microsteps backwards since the decision before: a blocked line relieved
-INPUT_WORDS = const(14)
+DAY_S = const(14)  # seconds since midnight, of the patient's own clock
+INPUT_WORDS = const(15)
 
 # Outputs.
-READING_VERDICT = const(14)  # spec.reasons.READING_*
-STATE = const(15)  # spec.reasons.STATE_*
-FAULT_REASON = const(16)  # first cause, spec.reasons.FAULT_*
-LIMIT_REASON = const(17)  # the limit that acted most, spec.reasons.LIMIT_*
-ESTIMATE = const(18)  # four words: states, then disturbance, Q(estimate_bits)
-INNOVATION = const(22)  # reading minus prediction, Q(estimate_bits)
-STALE_TICKS = const(23)  # ticks since the last reading that was used
-ITERATIONS = const(24)  # of the solver
-SOLVED = const(25)  # 1 when the residuals met their limits
-PLAN_SOURCE = const(26)  # spec.reasons.PLAN_*
-MOVE = const(27)  # rate asked for, Q(data_bits) of the full rate
-STEPS = const(28)  # motor microsteps commanded for this tick
-STEPS_TOTAL = const(29)  # microsteps commanded since start
-CARRY = const(30)  # fraction of a microstep carried, Q(data_bits)
+READING_VERDICT = const(15)  # spec.reasons.READING_*
+STATE = const(16)  # spec.reasons.STATE_*
+FAULT_REASON = const(17)  # first cause, spec.reasons.FAULT_*
+LIMIT_REASON = const(18)  # the limit that acted most, spec.reasons.LIMIT_*
+ESTIMATE = const(19)  # four words: states, then disturbance, Q(estimate_bits)
+INNOVATION = const(23)  # reading minus prediction, Q(estimate_bits)
+STALE_TICKS = const(24)  # ticks since the last reading that was used
+ITERATIONS = const(25)  # of the solver
+SOLVED = const(26)  # 1 when the residuals met their limits
+PLAN_SOURCE = const(27)  # spec.reasons.PLAN_*
+MOVE = const(28)  # rate asked for, Q(data_bits) of the full rate
+STEPS = const(29)  # motor microsteps commanded for this tick
+STEPS_TOTAL = const(30)  # microsteps commanded since start
+CARRY = const(31)  # fraction of a microstep carried, Q(data_bits)
 
-ALARMS = const(31)  # conditions that are present, one bit for each number of spec.alarms
-STEPS_ASKED = const(32)  # microsteps that the plan wanted, before any limit
-ON_BOARD = const(33)  # microsteps given and, by the program's decay, not yet cleared
-PHASE = const(34)  # of the course, spec.reasons.PHASE_*
-TARGET = const(35)  # of this tick, Q(data_bits)
-AREA = const(36)  # of the level since this chase began, Q(data_bits) times ticks
-PROGRAM = const(37)  # that decided this tick: the low 30 bits of its checksum
+ALARMS = const(32)  # conditions that are present, one bit for each number of spec.alarms
+STEPS_ASKED = const(33)  # microsteps that the plan wanted, before any limit
+ON_BOARD = const(34)  # microsteps given and, by the program's decay, not yet cleared
+PHASE = const(35)  # of the course, spec.reasons.PHASE_*
+TARGET = const(36)  # of this tick, Q(data_bits)
+AREA = const(37)  # of the level since this chase began, Q(data_bits) times ticks
+PROGRAM = const(38)  # that decided this tick: the low 30 bits of its checksum
 
 # Measured by the pump about itself; they decide nothing.
-TICK_US = const(38)  # duration of the tick before, frame in to frame out
-SOLVE_US = const(39)  # duration of this tick's QP
-HEAP_FREE = const(40)  # bytes free at the last hourly count
+TICK_US = const(39)  # duration of the tick before, frame in to frame out
+SOLVE_US = const(40)  # duration of this tick's QP
+HEAP_FREE = const(41)  # bytes free at the last hourly count
 
-PLAN = const(41)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
+PLAN = const(42)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
 PLAN_CONC_MAX = const(32767)
 MEASURED = (TICK_US, SOLVE_US, HEAP_FREE)
 

@@ -61,7 +61,9 @@ def draw_patient(scenario: Scenario, seed: int, patient_index: int = 0) -> Virtu
     parameters = draw_parameters(
         scenario.patient.parameters(), scenario.variability.settings(), seed, patient_index
     )
-    return make_patient(parameters, scenario.patient.changes())
+    patient = scenario.patient
+    rhythm = None if patient.rhythm is None else patient.rhythm.course()
+    return make_patient(parameters, patient.changes(), rhythm, scenario.start_day_s)
 
 
 def _is_scenario(text: str) -> bool:

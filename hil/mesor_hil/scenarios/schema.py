@@ -13,9 +13,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mesor.errors import ScenarioError
-from mesor.input_tables import NotNegative, OptionalPositive, Positive, Section, impossible
+from mesor.input_tables import (
+    NotNegative,
+    OptionalPositive,
+    Positive,
+    Section,
+    TimeOfDay,
+    impossible,
+)
 from mesor.patients import BetweenSubjectVariability, ClearanceChange, PatientParameters
 from mesor.program.therapy_file import Kinetics, Model, TherapyFile
+from mesor.quantities import time_of_day_s
 from mesor.soft_limits import SoftLimit
 from mesor_hil.plant import SensorSettings
 from pump.core.schedule import has_room
@@ -53,7 +61,9 @@ class Patient(Kinetics):
 
     def parameters(self) -> PatientParameters:
         """Return the nominal parameters for mesor.patients."""
-        figures = self.model_dump(exclude={"model", "clearance_change"}, exclude_none=True)
+        figures = self.model_dump(
+            exclude={"model", "clearance_change", "rhythm"}, exclude_none=True
+        )
         return PatientParameters(**figures)
 
     def changes(self) -> tuple[ClearanceChange, ...]:
@@ -164,6 +174,7 @@ class Scenario(TherapyFile):
 
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
     duration_h: Annotated[float, Field(gt=0, le=744)]  # a month
+    start_time: TimeOfDay | None = None
     patient: Patient
     variability: Variability = Variability()
     sensor: Sensor = Sensor()
@@ -189,6 +200,16 @@ class Scenario(TherapyFile):
             )
         shared = {key: patient[key] for key in Model.model_fields if key in patient}
         return {**table, "model": shared}
+
+    @model_validator(mode="after")
+    def _knows_its_time_of_day(self) -> Scenario:
+        """Check that what follows the clock has one."""
+        if self.start_time is None and (self.patient.rhythm or self.model.rhythm):
+            raise impossible(
+                "start_time is missing; a rhythm needs the time of day at which the run begins, "
+                'like start_time = "08:00".'
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits_the_clock(self) -> Scenario:
@@ -219,6 +240,11 @@ class Scenario(TherapyFile):
     def duration_s(self) -> int:
         """Return the length of the run in therapy time."""
         return self.tick_count * self.therapy.tick_s
+
+    @property
+    def start_day_s(self) -> int:
+        """Return the time of day at the first tick, s since midnight."""
+        return 0 if self.start_time is None else time_of_day_s(self.start_time)
 
     @property
     def tick_count(self) -> int:

@@ -10,7 +10,7 @@ from mesor.program import Program
 from mesor.record.device_log import device_log
 from mesor_hil.soak.witness import Life, Standstill, Witness
 from pump.core.supervisor import NEXT
-from pump.spec import alarms, reasons
+from pump.spec import alarms, limits, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
 
@@ -26,6 +26,7 @@ def violations(program: Program, witness: Witness) -> list[str]:
         *_late_stops(witness),
         *_unnamed(witness),
         *(sentence for life in witness.lives for sentence in _illegal_states(life.records)),
+        *(sentence for life in witness.lives for sentence in _wrong_clock(life, words)),
         *_log_faults(witness, int(words[layout.AT_STEPS_TICK_MAX])),
     ]
 
@@ -48,6 +49,15 @@ def _over_limits(witness: Witness, words: Any) -> Iterator[str]:
     for record in witness.records:
         if record[at.ON_BOARD] > words[layout.AT_ON_BOARD_MAX]:
             yield f"tick {record[at.TICK]}: {record[at.ON_BOARD]} steps on board"
+
+
+def _wrong_clock(life: Life, words: Any) -> Iterator[str]:
+    """Time of day goes on by ticks from what START stated, through missed ones and midnight."""
+    for record in life.records:
+        due_s = (life.day_s + record[at.TICK] * int(words[layout.AT_TICK_S])) % limits.DAY_S
+        if record[at.DAY_S] != due_s:
+            yield f"tick {record[at.TICK]} is at second {record[at.DAY_S]} of the day, not {due_s}"
+            return
 
 
 def _most_within(batches: list[tuple[float, int]], window_s: float) -> int:

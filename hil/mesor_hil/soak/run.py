@@ -75,6 +75,7 @@ class Soak:
         self._start_s = 0.0
         self._state = reasons.STATE_IDLE  # as the pump told it last
         self._coder, self._sequence, self._answered = FrameCoder(), 0, -1
+        self._first_day_s = 0
         self._session: SessionKeys | None = None
         self._has_program = self._is_watched = False
 
@@ -97,6 +98,7 @@ class Soak:
         self._ug_l_per_step = _UG_L_PER_STEP / (10.0 if seed % 3 == 0 else 1.0)
         if not self._has_program:
             self.send_program()
+        self._first_day_s = 7919 * seed % limits.DAY_S  # midnight comes in every tenth story
         self._begun_s = self._stage.now_s
         self._start()
         events = [*self._happenings(), *self._readings()]
@@ -119,8 +121,9 @@ class Soak:
         for standstill in self.witness.standstills:
             standstill.end_s = min(standstill.end_s, now_s)
         self._start_s = now_s
-        self.witness.lives.append(Life(now_s, self._stage.edges()))
-        self._command(messages.START, struct.pack("<I", _FACTOR))
+        day_s = int(self._first_day_s + (now_s - self._begun_s) * _FACTOR) % limits.DAY_S
+        self.witness.lives.append(Life(now_s, self._stage.edges(), day_s))
+        self._command(messages.START, struct.pack("<II", _FACTOR, day_s))
 
     def _readings(self) -> Iterator[Event]:
         """Yield the readings of the therapy as it was meant to run."""

@@ -12,6 +12,7 @@ class Life:
 
     begun_s: float
     edges_before: int  # steps of the motor until then
+    day_s: int  # time of day that START stated
     records: list[list[int]] = field(default_factory=list)
     edges_after: int = 0
     lost_steps: int = 0

@@ -45,6 +45,7 @@ _RESULT_TEXT = {
     reasons.RESULT_PROGRAM_LAYOUT: "does not know this program layout; "
     "compile it with the version of the firmware",
     reasons.RESULT_OUT_OF_RANGE: "found a value out of its range",
+    reasons.RESULT_TIME_OF_DAY: "was started at a time that no day has; 0 to 86,399 s are allowed",
     reasons.RESULT_WRONG_PROTOCOL: "speaks another protocol version; flash the matching firmware",
     reasons.RESULT_NO_KEY: "has no key yet and so takes no orders; flash it with `mesor flash`",
     reasons.RESULT_NO_SESSION: "was restarted, or another host has spoken to it; connect again",
@@ -141,13 +142,14 @@ class PumpClient:
             self._command(messages.PROGRAM_CHUNK, struct.pack("<I", offset) + chunk)
         self._command(messages.PROGRAM_END, program[-4:] + keys.seal_program(program))
 
-    def start(self, clock_factor: int, confirmed: Iterable[SoftLimit] = ()) -> None:
+    def start(self, clock_factor: int, day_s: int, confirmed: Iterable[SoftLimit] = ()) -> None:
         """Begin the therapy; clock_factor 1 is real time.
 
+        day_s: seconds since midnight of the patient's local clock, 0..86399, at the first tick;
         confirmed: soft limits that a person lifts for this therapy.
         """
         bits = sum(1 << NUMBERS[limit] for limit in set(confirmed))
-        self._command(messages.START, struct.pack("<II", clock_factor, bits))
+        self._command(messages.START, struct.pack("<III", clock_factor, day_s, bits))
 
     def confirm(self, limit: SoftLimit) -> None:
         """Say that a person lifts this soft limit until the therapy ends."""

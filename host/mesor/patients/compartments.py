@@ -31,7 +31,7 @@ def rate_matrix_per_h(parameters: PatientParameters) -> FloatArray:
     return matrix
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)  # a day of a rhythm in pieces of five minutes
 def transition(parameters: PatientParameters, dt_h: float) -> tuple[FloatArray, FloatArray]:
     """Return (n, n) and (n,): amounts(t + dt) = first @ amounts + second * rate_mg_h.
 

@@ -16,11 +16,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from mesor.dosing.rhythm import Rhythm
 from mesor.errors import ScenarioError
 
 FloatArray = npt.NDArray[np.float64]
 
 _S_PER_H = 3600.0
+# A rhythm's factor is held that long, at its value in the middle: 6e-6 of the clearance off.
+_RHYTHM_PIECE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +126,20 @@ class VirtualPatient(Protocol):
 class ScheduledPatient(ABC):
     """Keeps the clock, the amounts and the clearance schedule; a subclass does the kinetics."""
 
-    __slots__ = ("_amounts_mg", "_changes", "_time_s", "parameters")
+    __slots__ = ("_amounts_mg", "_changes", "_day_s", "_rhythm", "_time_s", "parameters")
 
     def __init__(
         self,
         parameters: PatientParameters,
         changes: Sequence[ClearanceChange] = (),
         amounts_mg: Sequence[float] | None = None,
+        rhythm: Rhythm | None = None,
+        day_s: float = 0.0,
     ) -> None:
-        """Start at time 0 with amounts_mg, one for each compartment; empty when left out."""
+        """Start at time 0 with amounts_mg, one for each compartment; empty when left out.
+
+        rhythm: of the elimination over the day; day_s: the time of day at time 0.
+        """
         count = 1 + len(parameters.peripheries)
         start = np.zeros(count) if amounts_mg is None else np.asarray(amounts_mg, np.float64)
         if start.shape != (count,) or not np.all(np.isfinite(start)) or np.any(start < 0.0):
@@ -141,6 +149,7 @@ class ScheduledPatient(ABC):
             )
         self.parameters = parameters
         self._changes = sorted(changes, key=lambda change: change.at_h)
+        self._rhythm, self._day_s = rhythm, day_s
         self._amounts_mg = start.copy()
         self._time_s = 0.0
 
@@ -171,17 +180,31 @@ class ScheduledPatient(ABC):
 
     def _pieces(self, dt_s: float) -> Iterator[tuple[float, float]]:
         """Yield (duration in s, clearance factor) over the next dt_s."""
-        now_s, end_s, factor = self._time_s, self._time_s + dt_s, 1.0
-        for change in self._changes:
-            at_s = change.at_h * _S_PER_H
-            if at_s >= end_s:
-                break
-            if at_s > now_s:
-                yield at_s - now_s, factor
-                now_s = at_s
-            factor = change.factor
+        now_s, end_s = self._time_s, self._time_s + dt_s
+        for cut_s in self._cuts(now_s, end_s):
+            yield cut_s - now_s, self._factor(now_s, cut_s)
+            now_s = cut_s
         # Whole when nothing changed on the way: the transition is then found in the cache.
-        yield (dt_s if now_s == self._time_s else end_s - now_s), factor
+        left_s = dt_s if now_s == self._time_s else end_s - now_s
+        yield left_s, self._factor(now_s, end_s)
+
+    def _cuts(self, now_s: float, end_s: float) -> list[float]:
+        """Return the times between now and the end at which the clearance changes, rising."""
+        cuts = {change.at_h * _S_PER_H for change in self._changes}
+        if self._rhythm is not None:
+            first = math.floor(now_s / _RHYTHM_PIECE_S)
+            last = math.ceil(end_s / _RHYTHM_PIECE_S)
+            cuts |= {number * _RHYTHM_PIECE_S for number in range(first, last)}
+        return sorted(cut_s for cut_s in cuts if now_s < cut_s < end_s)
+
+    def _factor(self, begin_s: float, end_s: float) -> float:
+        """Return the clearance factor between two times, within which no change falls."""
+        past = [change.factor for change in self._changes if change.at_h * _S_PER_H <= begin_s]
+        factor = past[-1] if past else 1.0
+        if self._rhythm is None:
+            return factor
+        middle_s = self._day_s + (begin_s + end_s) / 2.0
+        return factor * self._rhythm.factor_at(middle_s / _S_PER_H)
 
     @abstractmethod
     def _infused(self, rate_mg_h: float, dt_s: float, clearance_factor: float) -> FloatArray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesor.dosing.rhythm import Rhythm
 from mesor.errors import ScenarioError
 from mesor.patients.compartments import CompartmentPatient
 from mesor.patients.nonlinear import SaturablePatient
@@ -67,9 +68,14 @@ def draw_parameters(
 
 
 def make_patient(
-    parameters: PatientParameters, changes: Sequence[ClearanceChange] = ()
+    parameters: PatientParameters,
+    changes: Sequence[ClearanceChange] = (),
+    rhythm: Rhythm | None = None,
+    day_s: float = 0.0,
 ) -> VirtualPatient:
-    """Return an empty patient of the kind that the parameters ask for."""
-    if parameters.saturable:
-        return SaturablePatient(parameters, changes)
-    return CompartmentPatient(parameters, changes)
+    """Return an empty patient of the kind that the parameters ask for.
+
+    rhythm: of the elimination over the day; day_s: the time of day at the patient's time 0.
+    """
+    kind = SaturablePatient if parameters.saturable else CompartmentPatient
+    return kind(parameters, changes, rhythm=rhythm, day_s=day_s)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mesor.dosing.rhythm import Rhythm
 from mesor.errors import ProgramError
 from mesor.input_tables import (
     Name,
@@ -23,6 +24,7 @@ from mesor.input_tables import (
     Positive,
     Section,
     Tangible,
+    TimeOfDay,
     impossible,
     read_file,
     read_table,
@@ -32,6 +34,7 @@ from mesor.program.course import Course, Kind
 from mesor.program.reach import check_reach, demand_max_fraction
 from mesor.program.soft_limits import check_soft_limits
 from mesor.pump_mechanics import PumpMechanics
+from mesor.quantities import time_of_day_s
 from pump.spec import limits
 
 _CONC_MAX_TARGETS = 5.0  # a reading beyond this many targets is not believed
@@ -61,13 +64,28 @@ class Drug(Section):
     conc_mg_ml: Tangible
 
 
+class DailyRhythm(Section):
+    """A cosine over the day: by how much of its mean a value rises, and when it is highest."""
+
+    amplitude_percent: Annotated[float, Field(gt=0, lt=100)]
+    acrophase: TimeOfDay
+
+    def course(self) -> Rhythm:
+        """Return the same as mesor.dosing knows it."""
+        return Rhythm(self.amplitude_percent / 100.0, time_of_day_s(self.acrophase) / 3600.0)
+
+
 class Kinetics(Section):
-    """Keys that the controller's model and a simulated patient share."""
+    """Keys that the controller's model and a simulated patient share.
+
+    The rhythm is that of the clearance, whose mean over the day is clearance_l_h.
+    """
 
     clearance_l_h: NotNegative
     volume_central_l: Positive
     clearance_intercompartmental_l_h: OptionalPositive = None
     volume_peripheral_l: OptionalPositive = None
+    rhythm: DailyRhythm | None = None
 
     def _check_peripheries(self, model: str) -> None:
         """Raise unless exactly the peripheries that the model has are given."""
@@ -280,7 +298,7 @@ class TherapyFile(Section):
         of_kind = {"kind", "interval_h", *_ALL_KIND_KEYS}
         asked = problem.Problem(
             model=problem.ControlModel(
-                **self.model.model_dump(exclude={"model"}, exclude_none=True)
+                **self.model.model_dump(exclude={"model", "rhythm"}, exclude_none=True)
             ),
             therapy=problem.Therapy(**therapy.model_dump(exclude=doses | of_kind)),
             safety=problem.SafetyLimits(

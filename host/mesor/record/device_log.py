@@ -82,6 +82,9 @@ class Page:
             text = f"{name}, result {self.content[1]}, clock factor {self.content[3]}"
             if self.content[0] in _OF_PROGRAM:
                 text += f", program {self.content[5] & 0xFFFFFFFF:08x}"
+            if self.content[0] == messages.START:
+                minutes = self.content[6] // 60
+                text += f", at {minutes // 60:02}:{minutes % 60:02}"
             return text
         if self.kind in ("tick", "fault"):
             tick = f"tick {self.content[tick_record.TICK]}, {self.steps} steps"

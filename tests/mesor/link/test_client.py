@@ -79,7 +79,7 @@ def test_a_repeated_command_is_carried_out_once(program: bytes) -> None:
     sent: list[bytes] = []
     write = target.write
     target.write = lambda content: (sent.append(content), write(content))[1]  # type: ignore[method-assign,assignment]
-    client.start(300)
+    client.start(300, 0)
     controller = target.app.therapy.controller
     write(sent[-1])
     assert target.app.therapy.controller is controller
@@ -91,7 +91,7 @@ def test_a_stop_is_heard_at_its_first_try_behind_half_a_frame(program: bytes) ->
     client = PumpClient(twin, keys_of=twin.keys_of)
     client.hello()
     client.upload(program)
-    client.start(300)
+    client.start(300, 0)
     twin.write(bytes(range(1, 90)))
     began_s = twin.now_s
     client.stop()

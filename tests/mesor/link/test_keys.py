@@ -97,7 +97,7 @@ def test_without_keys_a_host_may_stop_the_pump_and_nothing_else() -> None:
     with pytest.raises(LinkError, match="holds no key for the pump"):
         client.upload(bytes(400))
     with pytest.raises(LinkError, match="holds no key for the pump"):
-        client.start(300)
+        client.start(300, 0)
     client.stop()
 
 

@@ -35,7 +35,7 @@ def flash() -> RamFlash:
     words = array("i", [0] * layout.SCALAR_WORDS)
     words[layout.AT_STEPS_TICK_MAX], words[layout.AT_STEPS_DAY_MAX] = 100, 1000
     journal = Journal(flash, 0)
-    assert journal.start(words, 300, 0)
+    assert journal.start(words, 300, 79_500, 0)
     record = array("i", [0] * tick_record.word_count(20))
     for number in range(20):
         record[tick_record.TICK], record[tick_record.STEPS] = number, 10 + number
@@ -53,7 +53,7 @@ def test_an_untouched_log_is_intact(flash: RamFlash) -> None:
     log = device_log(bytes(flash.content))
     assert (log.broken, log.spoilt, len(log.pages)) == (None, 0, 24)
     lines = [page.text for page in log.pages]
-    assert lines[1].endswith("start, result 0, clock factor 300, program 00000000")
+    assert lines[1].endswith("start, result 0, clock factor 300, program 00000000, at 22:05")
     assert lines[5].endswith("tick 3, 13 steps")
     assert lines[22].endswith("air in line")
     assert lines[23].endswith("100 steps charged")

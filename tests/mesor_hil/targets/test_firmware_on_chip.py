@@ -53,7 +53,7 @@ def start(target: EmulatorTarget, program: Program) -> PumpClient:
     client = PumpClient(target, keys_of=target.keys_of)
     client.hello()
     client.upload(program.bytes)
-    client.start(FACTOR)
+    client.start(FACTOR, 0)
     return client
 
 
@@ -80,7 +80,7 @@ def test_a_tick_that_hangs_is_ended_by_the_watchdog_with_the_motor_at_rest(
     client = PumpClient(target, keys_of=target.keys_of)
     assert client.hello().firmware_version == messages.FIRMWARE_VERSION
     with pytest.raises(LinkError, match="present state"):
-        client.start(FACTOR)  # it has forgotten the program
+        client.start(FACTOR, 0)  # it has forgotten the program
 
 
 def test_a_tick_that_takes_memory_stops_the_motor_and_latches_a_fault(
@@ -172,7 +172,7 @@ def test_the_log_survives_in_the_chips_flash_and_the_account_goes_on(program: Pr
     )
     client.hello()
     client.upload(program.bytes)
-    client.start(FACTOR)
+    client.start(FACTOR, 0)
     (history,) = histories
     assert sum(array("i", history)) == log.pages[-1].volume_steps
     assert again.step_edges() == 0

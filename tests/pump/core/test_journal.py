@@ -25,6 +25,7 @@ from pump.spec import record as tick_record
 SECTORS = 8
 TICK_MS = 1000
 FACTOR = 300
+DAY_S = 22 * 3600
 TICK_MAX = 100
 DAY_MAX = 9_000
 PAGES = SECTORS * at.SECTOR_PAGES
@@ -90,7 +91,7 @@ class Pump:
     def therapy(self, ticks: int) -> None:
         """Run a therapy; every tick's steps begin before its page is written."""
         assert self.journal is not None
-        assert self.journal.start(program(), FACTOR, self.now_ms)
+        assert self.journal.start(program(), FACTOR, DAY_S, self.now_ms)
         for number in range(ticks):
             steps = self.random.randrange(TICK_MAX + 1)
             self.give(steps)
@@ -161,7 +162,7 @@ def test_a_power_cut_at_every_byte_of_a_page() -> None:
         pump.power_up()
         journal = pump.journal
         assert journal is not None
-        journal.start(program(), FACTOR, 0)
+        journal.start(program(), FACTOR, DAY_S, 0)
         pump.give(70)
         pump.flash.cut_after = byte
         try:
@@ -241,7 +242,7 @@ def test_no_sector_is_erased_while_a_therapy_runs() -> None:
     pump = Pump()
     journal = pump.power_up()
     for _ in range(12):
-        assert journal.start(program(), FACTOR, pump.now_ms)
+        assert journal.start(program(), FACTOR, DAY_S, pump.now_ms)
         erased = pump.flash.erased
         for number in range(60):
             journal.tick(tick(number, 1), pump.now_ms)
@@ -253,7 +254,7 @@ def test_when_the_ring_is_full_the_days_cap_is_reserved_and_commands_are_still_k
     """Ticks are no longer logged; a restart counts as if the cap had been given."""
     pump = Pump()
     journal = pump.power_up()
-    journal.start(program(), FACTOR, 0)
+    journal.start(program(), FACTOR, DAY_S, 0)
     for number in range(2 * PAGES):
         pump.given += 10
         assert journal.tick(tick(number, 10), TICK_MS * number)
@@ -275,7 +276,7 @@ def test_stop_after_a_full_ring_charges_what_was_not_logged() -> None:
     """The reserve ends with STOP; what it stood for stays in the account."""
     pump = Pump()
     journal = pump.power_up()
-    journal.start(program(), FACTOR, 0)
+    journal.start(program(), FACTOR, DAY_S, 0)
     for number in range(PAGES):
         pump.given += 10
         journal.tick(tick(number, 10), TICK_MS * number)
@@ -287,7 +288,7 @@ def test_the_first_cause_is_kept_once() -> None:
     """A latched fault shows in every later tick; the ring must not fill with it."""
     pump = Pump()
     journal = pump.power_up()
-    journal.start(program(), FACTOR, 0)
+    journal.start(program(), FACTOR, DAY_S, 0)
     journal.tick(tick(0, 5), TICK_MS)
     for number in range(1, 100):
         assert journal.tick(tick(number, 0, reasons.STATE_FAULT), TICK_MS * number)
@@ -314,7 +315,7 @@ def test_what_was_given_ages_by_the_logs_own_clock() -> None:
     """Quarter hours, the newest first; no power, no ageing, nothing older than it is."""
     pump = Pump()
     journal = pump.power_up()
-    journal.start(program(), 1, 0)
+    journal.start(program(), 1, DAY_S, 0)
     journal.tick(tick(0, 50), 0)
     journal.tick(tick(1, 30), 1_000_000)
     journal.command(messages.STOP, 0, reasons.STATE_READY, 1_000_000)
@@ -329,7 +330,7 @@ def test_a_flash_that_does_not_keep_what_it_is_given_is_noticed() -> None:
     """Worn out: the page that was read back is another one."""
     pump = Pump()
     journal = pump.power_up()
-    journal.start(program(), FACTOR, 0)
+    journal.start(program(), FACTOR, DAY_S, 0)
     pump.flash.content[(journal.sequence % PAGES) * at.PAGE_BYTES + 20] = 0
     assert not journal.tick(tick(0, 1), TICK_MS)
 
@@ -337,7 +338,7 @@ def test_a_flash_that_does_not_keep_what_it_is_given_is_noticed() -> None:
 def test_a_board_without_room_for_a_log_begins_no_therapy() -> None:
     """Another build of MicroPython may use that part of the flash."""
     journal = Journal(RamFlash(0), 0)
-    assert not journal.start(program(), FACTOR, 0)
+    assert not journal.start(program(), FACTOR, DAY_S, 0)
     assert not journal.erase_ahead()
     assert sum(journal.quarters(0)) == 0
 
