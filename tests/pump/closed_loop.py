@@ -26,8 +26,7 @@ HEALTHY = ((at.PRESSURE_RAW, 20_000), (at.RESERVOIR_RAW, 60_000), (at.BATTERY_RA
 
 def eventful(words: array[int]) -> array[int]:
     """Return the program with caps and windows so tight that two hours meet all of them."""
-    states, count = words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-    offsets = layout.table_offsets(words[layout.AT_HORIZON], states, count)
+    states, offsets = words[layout.AT_STATES], layout.table_offsets(words, 0)
     tight = words[: offsets[1] + _GAINS * states] + words[offsets[2] :]
     tight[layout.AT_GAIN_COUNT] = _GAINS
     tight[layout.AT_STEPS_TICK_MAX] = 14_000
@@ -36,7 +35,7 @@ def eventful(words: array[int]) -> array[int]:
     tight[layout.AT_TICKS_HOUR] = 4
     tight[layout.AT_TICKS_DAY] = 11
     tight[layout.AT_ITERATIONS_MAX] = 25
-    tight[layout.AT_GUESSES_MAX] = 0
+    tight[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     tight[layout.AT_STALE_TICKS_MAX] = 1
     tight[layout.AT_STATE_MAX] = 3 << 20
     return tight
@@ -45,7 +44,8 @@ def eventful(words: array[int]) -> array[int]:
 def finishing(words: array[int]) -> array[int]:
     """Return the eventful program with the solver's exact finish, which then meets no cap."""
     tight = eventful(words)
-    tight[layout.AT_GUESSES_MAX] = words[layout.AT_GUESSES_MAX]
+    guesses_max = layout.SCALAR_WORDS + layout.IN_GUESSES_MAX
+    tight[guesses_max] = words[guesses_max]
     return tight
 
 

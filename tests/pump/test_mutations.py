@@ -40,7 +40,11 @@ MUTATIONS = {
         "self._used = gain + 1",
         "self._used = gain + 2",
     ),
-    "innovation": ("core.estimator", "level - state[0]", "level - state[0] + 1"),
+    "innovation": (
+        "core.estimator",
+        "level - state[model * (states + 1)]",
+        "1 + level - state[model * (states + 1)]",
+    ),
     "carried fraction": (
         "core.limiter",
         "account[_MOVE] * words[layout.AT_STEPS_FULL] + account[CARRY]",

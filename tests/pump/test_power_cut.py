@@ -89,7 +89,8 @@ def test_a_whole_therapy_stands_in_the_log(program: Program) -> None:
     assert [page.kind for page in log.pages] == kinds
     assert log.broken is None
     ticks = [page for page in log.pages if page.kind in ("tick", "fault")]
-    assert set(range(journal.CONTENT_WORDS, at.PLAN)) <= set(at.MEASURED)  # all decided is kept
+    bank = range(at.MODEL, at.PLAN)  # all else that was decided is kept
+    assert set(range(journal.CONTENT_WORDS, at.PLAN)) <= {*at.MEASURED, *bank}
     kept = [record[: min(at.PLAN, journal.CONTENT_WORDS)] for record in records]
     assert [list(page.content) for page in ticks] == kept
     assert log.pages[-1].volume_steps == sum(steps for _, steps, _ in bench.board.batches)

@@ -225,7 +225,7 @@ class Commands:
             return reasons.RESULT_NO_LOG
         self._supervisor.happen(EVENT_START)
         controller = Controller(words, self._supervisor, history)
-        controller.planner.solver.now_us = board.now_us
+        controller.planner.work.now_us = board.now_us
         # Steps that an aborted batch still made belong to the therapy before.
         board.read_inputs(controller.record)
         tick_s = words[layout.AT_TICK_S]

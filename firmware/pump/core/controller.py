@@ -18,7 +18,7 @@ from pump.core.limiter import Limiter
 from pump.core.planner import Planner
 from pump.core.sense import Sense
 from pump.core.supervisor import Supervisor
-from pump.spec import alarms, reasons
+from pump.spec import alarms, limits, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
 
@@ -51,14 +51,16 @@ def _write_plan(
 
 
 @micropython.viper
-def _write_account(record: ptr32, account: ptr32, state: ptr32, states: int):
-    """Write the limiter's account and the estimate."""
+def _write_account(record: ptr32, account: ptr32, estimate: ptr32, states: int, weights: ptr32):
+    """Write the limiter's account, the estimate and the bank's weights."""
     record[at.STEPS_TOTAL] = account[limiter.TOTAL]
     record[at.CARRY] = account[limiter.CARRY]
     record[at.STEPS_ASKED] = account[limiter.ASKED]
     record[at.ON_BOARD] = account[limiter.ON_BOARD]
     for i in range(states):
-        record[at.ESTIMATE + i] = state[i]
+        record[at.ESTIMATE + i] = estimate[i]
+    for i in range(limits.MODELS_MAX):
+        record[at.WEIGHTS + i] = weights[i]
 
 
 class Controller:
@@ -70,16 +72,13 @@ class Controller:
         before: the Controller that this one takes over from between two ticks, unchanged by it;
         core.handover must have found no obstacle.
         """
-        offsets = layout.table_offsets(
-            words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-        )
         self.words = words
         self.supervisor = supervised
         self.record = array("i", [0] * at.word_count(words[layout.AT_HORIZON]))
         self.sense = Sense(words)
-        self.estimator = Estimator(words, offsets[0], offsets[1])
+        self.estimator = Estimator(words)
         self.course = Course(words)
-        self.planner = Planner(words, offsets, self.estimator.state)
+        self.planner = Planner(words, self.estimator)
         self.limiter = Limiter(words, history, before.limiter if before is not None else None)
         self.detectors = Detectors(words)
         self._stopping = alarms.with_action(alarms.STOP)
@@ -87,6 +86,7 @@ class Controller:
         self._held = 0  # ticks of fallback delivery
         self.move = 0  # of the tick before, Q(data_bits) of the full rate
         self._steps = 0
+        self._output_state = words[layout.AT_OUTPUT_STATE]
         # No reading yet is as bad as none for too long: the patient's level is not known.
         self._stale = words[layout.AT_STALE_TICKS_MAX]
         self._begun = False
@@ -119,10 +119,10 @@ class Controller:
         found = self.detectors.board(record, self._steps)
         self._estimate()
         estimator, planner = self.estimator, self.planner
-        self.course.advance(record[at.ELAPSED_TICKS], estimator.state[0])
+        self.course.advance(record[at.ELAPSED_TICKS], estimator.estimate[self._output_state])
         found |= self.detectors.course(
             record,
-            estimator.state,
+            estimator.estimate,
             estimator.states,
             planner.source,
             self.supervisor.state == reasons.STATE_RUNNING and not planner.resting,
@@ -132,7 +132,7 @@ class Controller:
         move = self._next_move()
         self.limiter.advance(record[at.ELAPSED_TICKS] - 1)
         self.limiter.account[limiter.CONFIRMED] = record[at.CONFIRMED]
-        steps = self.limiter.limit(move, estimator.state[0])
+        steps = self.limiter.limit(move, estimator.estimate[0])
         self.move = move
         self._steps = steps
         record[at.STATE] = self.supervisor.state
@@ -218,6 +218,7 @@ class Controller:
     def _report(self, move: int, steps: int) -> None:
         """Write the outputs into the record."""
         record, planner, course = self.record, self.planner, self.course
+        estimator = self.estimator
         solver, account = planner.solver, self.limiter.account
         delivers = self.supervisor.delivers()
         record[at.FAULT_REASON] = self.supervisor.fault
@@ -232,7 +233,8 @@ class Controller:
         record[at.TARGET] = course.target
         record[at.AREA] = course.area
         record[at.PROGRAM] = self._program
-        _write_account(record, account, self.estimator.state, self.estimator.states)
+        record[at.MODEL] = estimator.likeliest
+        _write_account(record, account, estimator.estimate, estimator.states, estimator.weights)
         _write_plan(
             record,
             planner.moves,

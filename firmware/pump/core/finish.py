@@ -4,7 +4,7 @@
 OSQP polishes what its iterations found; here the polish also judges it.  A plan is
 accepted only when primal feasibility, the multipliers' signs and stationarity all
 hold within the program's tolerance, which bounds its distance from the optimum.
-Everything is made once; a solve allocates nothing.
+Everything is made once; a solve allocates nothing, and the models share a workspace.
 """
 
 from array import array
@@ -29,7 +29,6 @@ RESIDUAL_MOST = const(1 << 18)  # of what widens the slack while the residual is
 SCALED_BITS = const(11)
 SCALED_MIN = const(32)  # a descent from far away stops early: the next one is as cheap
 GAINED_BITS = const(2)  # a descent that leaves more than a quarter of the residual is the last
-_ONE_BITS = const(10)  # of segments' reciprocals
 
 
 @micropython.viper
@@ -82,93 +81,80 @@ def _search(refine_block, refine_words: ptr32, set_block, set_words: ptr32, limi
 
 
 class Finish:
-    """The guess, the plan on it, and the blocks of its kernels; N moves."""
+    """The guess and the plan on it, for one model of a program: the blocks of its kernels."""
 
-    def __init__(self, words, response_at: int, inverse_at: int, demand, admm):
+    def __init__(self, words, model: int, work, admm):
+        """Take the program's words, which of its models, the workspace, and `iterate`'s block."""
+        section = layout.section_at(words, model)
         n = words[layout.AT_HORIZON]
         self._n = n
+        self._work = work
         self._change = words[layout.AT_CHANGE_MAX]
         self._one = 1 << words[layout.AT_DATA_BITS]
         self._limits = array(
             "i",
             [
-                words[layout.AT_GUESSES_MAX],
+                words[section + layout.IN_GUESSES_MAX],
                 words[layout.AT_DESCENTS_MAX],
                 words[layout.AT_DIRECTIONS_MAX],
-                1 << words[layout.AT_STATIONARY_BITS],
-                words[layout.AT_SPARE_SHIFT],
-                words[layout.AT_SOFT_SPARE_SHIFT],
+                1 << words[section + layout.IN_STATIONARY_BITS],
+                words[section + layout.IN_SPARE_SHIFT],
+                words[section + layout.IN_SOFT_SPARE_SHIFT],
                 n,
             ],
         )
-        self._sets = array("i", [0] * (3 * n))
-        self._moves = array("i", [0] * n)
-        self.outputs = array("i", [0] * n)
-        # Segments, weights, offsets, gradient: written by one kernel and read by another.
-        self._shared = array("i", [0] * (5 * n))
-        self._duals = array("i", [0] * (2 * n))
-        self._scratch = array("i", [0] * (6 * n))
-        self._reciprocals = array("i", [0] + [(1 << _ONE_BITS) // i for i in range(1, n + 1)])
-        self._refine_block = self._make_refine_block(words, response_at, inverse_at, demand)
-        self._set_block = self._make_set_block(words, demand)
-        self._guess_block = block((place(self._sets), place(self._moves), n, place(admm)))
+        self._refine_block = self._make_refine_block(words, section, model)
+        self._set_block = self._make_set_block(words, section)
+        self._guess_block = block((place(work.sets), place(work.moves), n, place(admm)))
 
-    def _make_refine_block(self, words, response_at: int, inverse_at: int, demand):
+    def _make_refine_block(self, words, section: int, model: int):
         """Return the block of `refine`, in the order of core/blocks.py."""
-        n = self._n
+        n, work = self._n, self._work
+        _, _, _, _, _, response_at, _, inverse_at, _ = layout.table_offsets(words, model)
         entries = [place(words, response_at), place(words, inverse_at)]
-        entries += [place(self._shared, part * n) for part in (0, 2, 3)]
-        entries += [place(demand), place(self._moves), place(self.outputs)]
-        entries += [place(self._shared, 4 * n)]
-        entries += [place(self._scratch, part * n) for part in range(6)]
+        entries += [place(work.shared, part * n) for part in (0, 2, 3)]
+        entries += [place(work.demand), place(work.moves), place(work.outputs)]
+        entries += [place(work.shared, 4 * n)]
+        entries += [place(work.scratch, part * n) for part in range(6)]
         entries += [
             n,
-            words[layout.AT_RESPONSE_SHIFT],
-            words[layout.AT_WEIGHT_SHIFT],
+            words[section + layout.IN_RESPONSE_SHIFT],
+            words[section + layout.IN_WEIGHT_SHIFT],
             0,
             words[layout.AT_CHANGE_GAIN],
             words[layout.AT_CHANGE_SHIFT],
         ]
         return block(entries + [0] * (blocks.REFINE_WORDS - len(entries)))
 
-    def _make_set_block(self, words, demand):
+    def _make_set_block(self, words, section: int):
         """Return the block of `tie` and `judge`, in the order of core/blocks.py."""
-        n = self._n
+        n, work = self._n, self._work
         entries = [
-            place(self._sets),
-            place(self._shared),
-            place(self._reciprocals),
-            place(self._moves),
-            place(self._shared, 2 * n),
-            place(self._shared, 3 * n),
-            place(self._shared, 4 * n),
-            place(self._duals),
-            place(self.outputs),
-            place(demand),
+            place(work.sets),
+            place(work.shared),
+            place(work.reciprocals),
+            place(work.moves),
+            place(work.shared, 2 * n),
+            place(work.shared, 3 * n),
+            place(work.shared, 4 * n),
+            place(work.duals),
+            place(work.outputs),
+            place(work.demand),
             n,
             self._change << blocks.FINE_BITS,
             self._one << blocks.FINE_BITS,
             0,
             words[layout.AT_BAND_LOW] << blocks.FINE_BITS,
             words[layout.AT_BAND_HIGH] << blocks.FINE_BITS,
-            1 << words[layout.AT_WEIGHT_SHIFT],
-            words[layout.AT_SOFT_WEIGHT],
-            words[layout.AT_SOFT_OFFSET_LOW],
-            words[layout.AT_SOFT_OFFSET_HIGH],
+            1 << words[section + layout.IN_WEIGHT_SHIFT],
+            words[section + layout.IN_SOFT_WEIGHT],
+            words[section + layout.IN_SOFT_OFFSET_LOW],
+            words[section + layout.IN_SOFT_OFFSET_HIGH],
             0,
             0,
             words[layout.AT_OUTPUTS],
         ]
         return block(entries)
-
-    def follow(self, before, scales) -> None:
-        """Take the guess and plan of `before`, of another program: judged anew, like any guess."""
-        one = self._one << blocks.FINE_BITS
-        for i in range(3 * self._n):
-            self._sets[i] = before._sets[i]
-        for i in range(self._n):
-            self._moves[i] = scales.move(before._moves[i], one)
-            self.outputs[i] = scales.data(before.outputs[i])
 
     def shift(self) -> None:
         """Warm start: guess and plan of the last tick, one tick on."""
@@ -189,4 +175,4 @@ class Finish:
 
     def plan(self, moves, move_before: int) -> None:
         """Write the plan (N,), Q(data_bits), feasible exactly."""
-        active_set.feasible(self._moves, moves, self._n, self._change, self._one, move_before)
+        active_set.feasible(self._work.moves, moves, self._n, self._change, self._one, move_before)

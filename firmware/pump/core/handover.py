@@ -18,6 +18,7 @@ _ALIKE = (
     (layout.AT_TICK_S, reasons.RESULT_OTHER_TICK),
     (layout.AT_HORIZON, reasons.RESULT_OTHER_TICK),
     (layout.AT_STATES, reasons.RESULT_OTHER_MODEL),
+    (layout.AT_OUTPUT_STATE, reasons.RESULT_OTHER_MODEL),
     (layout.AT_COURSE, reasons.RESULT_OTHER_COURSE),
 )
 
@@ -72,23 +73,25 @@ class Scales:
         """Return a move, rounded down; `full` is what the full rate is in its format."""
         return min(full, move * self._full // self._full_new)
 
-    def disturbance(self, model_at: int, state_before, move: int, state) -> int:
+    def disturbance(self, model_before: int, state_before, move: int, model: int, state) -> int:
         """Return the disturbance with which both models expect the same next level.
 
         What the old one explained by its disturbance, the new one may explain by itself; handed
-        on as it is, it would be counted twice, and the rate would bump.  model_at: place of the
-        model's table, the same in both.  state_before: of the old one, disturbance last.  move:
-        of the tick that runs, Q(data_bits) of the old full rate.  state: the new one's levels.
+        on as it is, it would be counted twice, and the rate would bump.  model_before, model:
+        which of each program's.  state_before: of the old one, disturbance last.  move: of
+        the tick that runs, Q(data_bits) of the old full rate.  state: the new one's levels.
         """
         before, words, last = self.before, self.words, len(state_before) - 1
+        before_at = layout.table_offsets(before, model_before)[0]
+        model_at = layout.table_offsets(words, model)[0]
         shift, shift_new = before[layout.AT_MODEL_SHIFT], words[layout.AT_MODEL_SHIFT]
         into_new = words[model_at + last]
         if into_new <= 0:
             return self.bounded(nearest(state_before[last] * self._full, self._full_new))
         moved = move << (self._bits - before[layout.AT_DATA_BITS])
-        expected = before[model_at + last + 1] * moved
+        expected = before[before_at + last + 1] * moved
         for i in range(last + 1):
-            expected += before[model_at + i] * state_before[i]
+            expected += before[before_at + i] * state_before[i]
         explained = 0
         for i in range(last):
             explained += words[model_at + i] * state[i]

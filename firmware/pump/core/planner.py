@@ -11,8 +11,9 @@ shifted to its end is over; then the fallback move is held.
 from array import array
 
 from pump.compat import micropython, ptr32
-from pump.core import kernels
+from pump.core import blocks
 from pump.core.solver import Solver
+from pump.core.workspace import Workspace
 from pump.spec import program as layout
 from pump.spec import reasons
 
@@ -36,8 +37,8 @@ def _demand_from(free: ptr32, demand: ptr32, n: int, target: int, most: int):
 class Planner:
     """Holds the plan: `moves` (N,) Q(data_bits) and `free` (N,), the output at rest."""
 
-    def __init__(self, words, offsets, state):
-        """Take the program's words, its table offsets, and the estimator's state array."""
+    def __init__(self, words, estimator):
+        """Take the program's words and the estimator that looks ahead for it."""
         n = words[layout.AT_HORIZON]
         self.horizon = n
         # Moves beyond these outputs cost nothing but change, so they follow the last.
@@ -45,24 +46,16 @@ class Planner:
         self.source = reasons.PLAN_FALLBACK
         self.resting = False  # the plan is what happens without the pump
         self._left = 1  # moves of the plan that have not been made yet
-        self.free = array("i", [0] * n)
+        self._estimator = estimator
+        self.free = estimator.free
         self.moves = array("i", [0] * n)
-        self.solver = Solver(words, offsets)
+        self.work = Workspace(n)
+        self.solvers = [Solver(words, model, self.work) for model in range(estimator.models)]
+        self.solver = self.solvers[0]  # of the model that is planned with
         self._demand_max = words[layout.AT_DEMAND_MAX]
         self._one = 1 << words[layout.AT_DATA_BITS]
         self._change_max = words[layout.AT_CHANGE_MAX]
         self._fallback = words[layout.AT_FALLBACK_MOVE]
-        place = kernels.place
-        self._free_block = kernels.block(
-            (
-                place(words, offsets[2]),
-                place(state),
-                place(self.free),
-                n,
-                words[layout.AT_STATES],
-                words[layout.AT_FREE_SHIFT],
-            )
-        )
 
     def follow(self, before, scales) -> None:
         """Go on with the plan of `before`, of another program; scales: core.handover.Scales."""
@@ -72,14 +65,16 @@ class Planner:
         for i in range(self.horizon):
             self.free[i] = scales.data(before.free[i])
             self.moves[i] = scales.move(before.moves[i], self._one)
-        self.solver.follow(before.solver, scales)
+        self.work.follow(before.work, scales, self._one << blocks.FINE_BITS)
+        self.solver = self.solvers[self._estimator.likeliest]
+        self.solver.follow(before.solver)
 
     def plan(self, move_before: int, target: int) -> int:
         """Return this tick's move, 0..1; it and the target are Q(data_bits)."""
         self.resting = False
-        kernels.multiply(self._free_block)
-        solver = self.solver
-        _demand_from(self.free, solver.demand, self.output_count, target, self._demand_max)
+        self._estimator.look_ahead()
+        solver = self.solver = self.solvers[self._estimator.likeliest]
+        _demand_from(self.free, self.work.demand, self.output_count, target, self._demand_max)
         solver.solve(move_before)
         if solver.solved:
             solver.plan(self.moves)
@@ -100,7 +95,7 @@ class Planner:
 
     def stand_still(self) -> int:
         """Return no move: pump or course ask for none, and the plan is the free response."""
-        kernels.multiply(self._free_block)
+        self._estimator.look_ahead()
         self.resting = True
         self.solver.skip()
         self._hold(0)

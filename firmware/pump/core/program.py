@@ -15,6 +15,8 @@ _RANGES = (
     (layout.AT_LAYOUT, layout.LAYOUT_VERSION, layout.LAYOUT_VERSION),
     (layout.AT_HORIZON, limits.TABLE_ROWS_MIN, limits.HORIZON_MAX),
     (layout.AT_STATES, 2, limits.STATES_MAX),
+    (layout.AT_MODELS, 1, limits.MODELS_MAX),
+    (layout.AT_OUTPUT_STATE, 0, limits.STATES_MAX - 2),
     (layout.AT_TICK_S, limits.TICK_S_MIN, limits.TICK_S_MAX),
     (layout.AT_DATA_BITS, 14, 14),
     (layout.AT_ESTIMATE_BITS, 16, 22),
@@ -39,14 +41,9 @@ _RANGES = (
     (layout.AT_BAND_HIGH, 0, 1 << 20),
     (layout.AT_DEMAND_MAX, 1, 1 << 20),
     (layout.AT_CHANGE_MAX, 1, 1 << 15),
-    (layout.AT_ASKED_SHIFT, 1, 28),
-    (layout.AT_FACTOR_SHIFT, 1, 24),
-    (layout.AT_RESPONSE_SHIFT, 13, 24),
     (layout.AT_SOFT_SHIFT, 1, 8),
-    (layout.AT_PULL_SHIFT, 1, 24),
     (layout.AT_MOVE_MAX, 1, 1 << 20),
     (layout.AT_SETTLED_BITS, 0, 15),
-    (layout.AT_ASKED_GAIN, 1, (1 << 30) - 1),
     (layout.AT_ITERATIONS_MAX, 1, limits.ITERATIONS_MAX),
     (layout.AT_STEPS_FULL, 1, (1 << 15) - 1),
     (layout.AT_STEPS_TICK_MAX, 0, (1 << 15) - 1),
@@ -58,19 +55,10 @@ _RANGES = (
     (layout.AT_PRESSURE_RAW_MAX, 0, 65_535),
     (layout.AT_RESERVOIR_RAW_MIN, 0, 65_535),
     (layout.AT_BATTERY_RAW_MIN, 0, 65_535),
-    (layout.AT_BURST, 1, limits.ITERATIONS_MAX),
-    (layout.AT_GUESSES_MAX, 0, 16),
     (layout.AT_DESCENTS_MAX, 1, 16),
     (layout.AT_DIRECTIONS_MAX, 1, 32),
-    (layout.AT_STATIONARY_BITS, 3, 10),
     (layout.AT_CHANGE_GAIN, 1, (1 << 14) - 1),
     (layout.AT_CHANGE_SHIFT, 7, 30),
-    (layout.AT_WEIGHT_SHIFT, 0, 8),
-    (layout.AT_SOFT_WEIGHT, 1, 1 << 14),
-    (layout.AT_SOFT_OFFSET_LOW, -(1 << 28), 0),
-    (layout.AT_SOFT_OFFSET_HIGH, 0, 1 << 28),
-    (layout.AT_SOFT_SPARE_SHIFT, 0, 12),
-    (layout.AT_SPARE_SHIFT, 0, 12),
     (layout.AT_CHASE_TICKS, 1, layout.FOR_EVER),
     (layout.AT_COUNTED_LEVEL, -layout.FOR_EVER, layout.FOR_EVER),
     (layout.AT_REACHED_LEVEL, 1, layout.FOR_EVER),
@@ -98,11 +86,28 @@ _RANGES = (
     (layout.AT_PRESSURE_RISE_RAW, 1, 65_535),
     (layout.AT_PRESSURE_SLACK, 0, 1 << 14),
     (layout.AT_BACK_OFF_STEPS_MAX, 0, (1 << 15) - 1),
-    (layout.AT_BEFORE_GAIN, 1, (1 << 16) - 1),
-    (layout.AT_BEFORE_SHIFT, 1, 15),
     (layout.AT_DRUG, 0, (1 << 30) - 1),
     (layout.AT_DRUG_PG_PER_STEP, 1, (1 << 30) - 1),
     (layout.AT_COURSE, layout.LEVEL, layout.AREA),
+)
+# The same of a model's section.
+_SECTION_RANGES = (
+    (layout.IN_ASKED_GAIN, 1, (1 << 30) - 1),
+    (layout.IN_ASKED_SHIFT, 1, 28),
+    (layout.IN_BEFORE_GAIN, 1, (1 << 16) - 1),
+    (layout.IN_BEFORE_SHIFT, 1, 15),
+    (layout.IN_FACTOR_SHIFT, 1, 24),
+    (layout.IN_PULL_SHIFT, 1, 24),
+    (layout.IN_RESPONSE_SHIFT, 13, 24),
+    (layout.IN_BURST, 1, limits.ITERATIONS_MAX),
+    (layout.IN_GUESSES_MAX, 0, 16),
+    (layout.IN_STATIONARY_BITS, 3, 10),
+    (layout.IN_WEIGHT_SHIFT, 0, 8),
+    (layout.IN_SOFT_WEIGHT, 1, 1 << 14),
+    (layout.IN_SOFT_OFFSET_LOW, -(1 << 28), 0),
+    (layout.IN_SOFT_OFFSET_HIGH, 0, 1 << 28),
+    (layout.IN_SOFT_SPARE_SHIFT, 0, 12),
+    (layout.IN_SPARE_SHIFT, 0, 12),
 )
 
 
@@ -110,17 +115,22 @@ def check(words) -> int:
     """Return RESULT_OK, or why `words` (an int32 array) is not a program to run."""
     if len(words) < layout.SCALAR_WORDS + 1:
         return reasons.RESULT_BAD_LENGTH
-    for at, least, most in _RANGES:
-        if not least <= words[at] <= most:
-            return reasons.RESULT_PROGRAM_LAYOUT
-    horizon = words[layout.AT_HORIZON]
-    offsets = layout.table_offsets(horizon, words[layout.AT_STATES], words[layout.AT_GAIN_COUNT])
+    if not _in_range(words, 0, _RANGES):
+        return reasons.RESULT_PROGRAM_LAYOUT
+    horizon, models = words[layout.AT_HORIZON], words[layout.AT_MODELS]
     if horizon % limits.TABLE_ROWS_MULTIPLE or words[layout.AT_OUTPUTS] > horizon:
         return reasons.RESULT_PROGRAM_LAYOUT
-    if words[layout.AT_WORDS] != offsets[-1] + 1:
+    # Plasma or effect site: the last state is the disturbance.
+    if words[layout.AT_OUTPUT_STATE] > words[layout.AT_STATES] - 2:
         return reasons.RESULT_PROGRAM_LAYOUT
-    if len(words) != offsets[-1] + 1:
+    end = layout.section_at(words, models)
+    if words[layout.AT_WORDS] != end + 1:
+        return reasons.RESULT_PROGRAM_LAYOUT
+    if len(words) != end + 1:
         return reasons.RESULT_BAD_LENGTH
+    for model in range(models):
+        if not _in_range(words, layout.section_at(words, model), _SECTION_RANGES):
+            return reasons.RESULT_PROGRAM_LAYOUT
     if not (_products_fit(words) and _windows_are_right(words) and _course_is_right(words)):
         return reasons.RESULT_OUT_OF_RANGE
     if not ends_with_crc(words, 4 * len(words)):
@@ -142,6 +152,14 @@ def plans_beyond(words) -> int:
     if 0 < words[layout.AT_SOFT_MOVE] < words[layout.AT_FALLBACK_MOVE]:
         found |= 1 << reasons.LIMIT_SOFT_RATE
     return found
+
+
+def _in_range(words, begin: int, ranges) -> bool:
+    """Say whether the scalars that begin there are all inside their ranges."""
+    for at, least, most in ranges:
+        if not least <= words[begin + at] <= most:
+            return False
+    return True
 
 
 def _products_fit(words) -> bool:

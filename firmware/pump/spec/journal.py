@@ -33,7 +33,7 @@ BOOT = const(1)  # no content; its steps are the reserve of the page before it
 # Kind of the message, result, state after it, clock factor, what it named, CRC-32 of the program
 # that begins or takes over with it; of START also the time of day.
 COMMAND = const(2)
-TICK = const(3)  # the tick record without its plan
+TICK = const(3)  # the tick record but for its plan and its bank
 FAULT = const(4)  # the same, of the tick that latched a fault
 ALARM = const(5)  # board flags that stopped the motor between two ticks
 FULL = const(6)  # no content: from here on no tick is logged, and the day's cap is reserved

@@ -31,31 +31,35 @@ READING_VERDICT = const(15)  # spec.reasons.READING_*
 STATE = const(16)  # spec.reasons.STATE_*
 FAULT_REASON = const(17)  # first cause, spec.reasons.FAULT_*
 LIMIT_REASON = const(18)  # the limit that acted most, spec.reasons.LIMIT_*
-ESTIMATE = const(19)  # four words: states, then disturbance, Q(estimate_bits)
-INNOVATION = const(23)  # reading minus prediction, Q(estimate_bits)
-STALE_TICKS = const(24)  # ticks since the last reading that was used
-ITERATIONS = const(25)  # of the solver
-SOLVED = const(26)  # 1 when the residuals met their limits
-PLAN_SOURCE = const(27)  # spec.reasons.PLAN_*
-MOVE = const(28)  # rate asked for, Q(data_bits) of the full rate
-STEPS = const(29)  # motor microsteps commanded for this tick
-STEPS_TOTAL = const(30)  # microsteps commanded since start
-CARRY = const(31)  # fraction of a microstep carried, Q(data_bits)
+ESTIMATE = const(19)  # five words: states of the likeliest model, then its disturbance
+INNOVATION = const(24)  # reading minus that model's prediction, Q(estimate_bits)
+STALE_TICKS = const(25)  # ticks since the last reading that was used
+ITERATIONS = const(26)  # of the solver
+SOLVED = const(27)  # 1 when the residuals met their limits
+PLAN_SOURCE = const(28)  # spec.reasons.PLAN_*
+MOVE = const(29)  # rate asked for, Q(data_bits) of the full rate
+STEPS = const(30)  # motor microsteps commanded for this tick
+STEPS_TOTAL = const(31)  # microsteps commanded since start
+CARRY = const(32)  # fraction of a microstep carried, Q(data_bits)
 
-ALARMS = const(32)  # conditions that are present, one bit for each number of spec.alarms
-STEPS_ASKED = const(33)  # microsteps that the plan wanted, before any limit
-ON_BOARD = const(34)  # microsteps given and, by the program's decay, not yet cleared
-PHASE = const(35)  # of the course, spec.reasons.PHASE_*
-TARGET = const(36)  # of this tick, Q(data_bits)
-AREA = const(37)  # of the level since this chase began, Q(data_bits) times ticks
-PROGRAM = const(38)  # that decided this tick: the low 30 bits of its checksum
+ALARMS = const(33)  # conditions that are present, one bit for each number of spec.alarms
+STEPS_ASKED = const(34)  # microsteps that the plan wanted, before any limit
+ON_BOARD = const(35)  # microsteps given and, by the program's decay, not yet cleared
+PHASE = const(36)  # of the course, spec.reasons.PHASE_*
+TARGET = const(37)  # of this tick, Q(data_bits)
+AREA = const(38)  # of the level since this chase began, Q(data_bits) times ticks
+PROGRAM = const(39)  # that decided this tick: the low 30 bits of its checksum
 
 # Measured by the pump about itself; they decide nothing.
-TICK_US = const(39)  # duration of the tick before, frame in to frame out
-SOLVE_US = const(40)  # duration of this tick's QP
-HEAP_FREE = const(41)  # bytes free at the last hourly count
+TICK_US = const(40)  # duration of the tick before, frame in to frame out
+SOLVE_US = const(41)  # duration of this tick's QP
+HEAP_FREE = const(42)  # bytes free at the last hourly count
 
-PLAN = const(42)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
+# The bank of models: what no page of the device log has room for, and replay decides again.
+MODEL = const(43)  # the likeliest, which is planned with
+WEIGHTS = const(44)  # five words, Q10; they sum up to one
+
+PLAN = const(49)  # horizon words: move << 15 | concentration >> 2, both of Q(data_bits)
 PLAN_CONC_MAX = const(32767)
 MEASURED = (TICK_US, SOLVE_US, HEAP_FREE)
 

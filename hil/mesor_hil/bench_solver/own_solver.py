@@ -9,6 +9,7 @@ from array import array
 
 from pump.core import kernels
 from pump.core.solver import Solver
+from pump.core.workspace import Workspace
 from pump.spec import program as layout
 
 _TABLE_BITS = 24  # of demand.bin
@@ -39,15 +40,12 @@ class BoardSolver:
     def _forget(self):
         """Make the solver afresh, as a new program does, and the block that fills its demand."""
         words = self._words
-        offsets = layout.table_offsets(
-            self._horizon, words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-        )
-        self._solver = Solver(words, offsets)
+        self._solver = Solver(words, 0, Workspace(self._horizon))
         self._demand_block = kernels.block(
             (
                 kernels.place(self._table),
                 kernels.place(self._state),
-                kernels.place(self._solver.demand),
+                kernels.place(self._solver.work.demand),
                 words[layout.AT_OUTPUTS],
                 len(self._state),
                 _TABLE_BITS + _STATE_BITS - self._bits,

@@ -19,13 +19,14 @@ from mesor.errors import ProgramError
 from mesor.program.bounds import Bound
 from mesor.program.design import Design
 from mesor.program.exact import Integers
-from mesor.program.fixed import DATA_BITS
+from mesor.program.formats import DATA_BITS
 from mesor.program.problem import Problem
 from mesor.program.proof import prove
 from mesor.program.reference import ReferenceSolver
 from mesor.program.tuning import pumps, warm_run
 from mesor.program.worst_case import cold_answers
 from pump.core.solver import Solver
+from pump.core.workspace import Workspace
 from pump.spec import program as layout
 
 ONE = 1 << DATA_BITS
@@ -76,23 +77,29 @@ class Certificate:
     work_bytes: int
 
     @property
+    def badness(self) -> tuple[float, ...]:
+        """Return what certificates are compared by: unanswered states, then errors."""
+        unsolved = self.warm_unsolved + self.cold_unsolved
+        return unsolved, max(self.warm_error.maximum, self.cold_error.maximum)
+
+    @property
     def weakest(self) -> Bound:
         """Return the bound with the fewest spare bits."""
         return min(self.bounds, key=lambda bound: bound.spare_bits)
 
 
 def certify(
-    problem: Problem, controller: Design, words: Integers, samples: int, seed: int
+    problem: Problem, controller: Design, words: Integers, model: int, samples: int, seed: int
 ) -> Certificate:
-    """Return the certificate; raise ProgramError naming a signal whose proof fails."""
-    bounds = require_proof(words)
-    cold = cold_answers(problem, controller, words, samples, seed)
+    """Return one model's certificate; raise ProgramError naming a signal whose proof fails."""
+    bounds = require_proof(words, model)
+    cold = cold_answers(problem, controller, words, model, samples, seed)
     few = slice(0, min(samples, COMPARED))
     reference = ReferenceSolver(controller, words)
     expected = reference.first_moves(cold.posed.demand[few], cold.posed.move_before[few])
     cold_error = np.abs(cold.first_moves[few] / ONE - expected)[cold.solved[few]]
     loops = max(2, min(WARM_LOOPS, samples // WARM_TICKS))
-    warm = warm_run(problem, controller, pumps(words, loops), loops, WARM_TICKS, seed)
+    warm = warm_run(problem, controller, pumps(words, loops, model), loops, WARM_TICKS, seed)
     n = len(controller.response)
     flat_demand, flat_before = warm.demand.reshape(-1, n), warm.move_before.ravel()
     warm_error = warm.moves.ravel() / ONE - reference.first_moves(flat_demand, flat_before)
@@ -116,9 +123,9 @@ def certify(
     )
 
 
-def require_proof(words: Integers) -> tuple[Bound, ...]:
+def require_proof(words: Integers, model: int = 0) -> tuple[Bound, ...]:
     """Return the bounds of every signal; raise ProgramError where one does not hold."""
-    bounds = tuple(prove(words))
+    bounds = tuple(prove(words, model))
     for bound in bounds:
         if not bound.holds:
             raise ProgramError(
@@ -129,11 +136,12 @@ def require_proof(words: Integers) -> tuple[Bound, ...]:
 
 
 def _work_bytes(words: Integers) -> int:
-    """Return the bytes of all arrays that the pump's solver makes for this program."""
-    at = layout.AT_HORIZON, layout.AT_STATES, layout.AT_GAIN_COUNT
-    offsets = layout.table_offsets(*(int(words[index]) for index in at))
-    solver = Solver(array("i", words.tolist()), offsets)
-    arrays = {id(one): one for one in _arrays(solver)}
+    """Return the bytes of all arrays that the pump's solvers make for this program."""
+    device_words = array("i", words.tolist())
+    work = Workspace(device_words[layout.AT_HORIZON])
+    models = range(device_words[layout.AT_MODELS])
+    solvers = [Solver(device_words, model, work) for model in models]
+    arrays = {id(one): one for solver in solvers for one in _arrays(solver)}
     return sum(one.itemsize * len(one) for one in arrays.values())
 
 

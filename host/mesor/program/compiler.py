@@ -20,6 +20,7 @@ from mesor.program.certificate import Certificate, certify, require_proof
 from mesor.program.design import Design, Splitting, design, split
 from mesor.program.exact import ExactSolver, Integers
 from mesor.program.exact_plan import ExactPlan
+from mesor.program.formats import Formats, Section
 from mesor.program.problem import Problem
 from mesor.program.proof import prove
 from mesor.program.sampling import Samples, sample_demands
@@ -56,9 +57,23 @@ class Program:
     """What is sent to the pump, and the reasons to trust it."""
 
     words: Integers
-    certificate: Certificate
-    design: Design
-    splitting: Splitting
+    sections: tuple[Section, ...]  # of its models, the therapy's own first
+    certificates: tuple[Certificate, ...]  # one for each
+
+    @property
+    def certificate(self) -> Certificate:
+        """Return the worst of the models' certificates."""
+        return max(self.certificates, key=lambda one: one.badness)
+
+    @property
+    def design(self) -> Design:
+        """Return the design of the therapy's own model."""
+        return self.sections[0].design
+
+    @property
+    def splitting(self) -> Splitting:
+        """Return the splitting of the therapy's own model."""
+        return self.sections[0].splitting
 
     @property
     def bytes(self) -> bytes:
@@ -69,28 +84,35 @@ class Program:
 def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> Program:
     """Return the certified program of `problem`.
 
-    samples: states on which iterations and errors are stated.
+    samples: states on which iterations and errors are stated, for each model.
     Raises ProgramError with the signal at fault when the certificate cannot be given.
     """
+    sections = tuple(_section(one, seed) for one in problem.of_each_model)
+    words = fixed.assemble(sections)
+    certificates = tuple(
+        certify(section.problem, section.design, words, model, samples, seed)
+        for model, section in enumerate(sections)
+    )
+    return Program(words, sections, certificates)
+
+
+def _section(problem: Problem, seed: int) -> Section:
+    """Return what the program says of one model."""
     try:
         weight_shift = _weight_shift(problem)
     except ProgramError as failure:
         raise with_advice(failure, problem, _weight_shift) from None
     controller = design(problem, weight_shift)
     tuning = sample_demands(problem, controller, _TUNING_SAMPLES, seed + 1)
-    splitting, formats = _choose_rho(problem, controller, tuning, weight_shift)
-    words = fixed.assemble(problem, controller, splitting, formats)
-    burst, guesses_max = _choose_search(words, tuning)
-    formats = replace(formats, burst=burst, guesses_max=guesses_max)
-    words = fixed.assemble(problem, controller, splitting, formats)
-    certificate = certify(problem, controller, words, samples, seed)
-    return Program(words, certificate, controller, splitting)
+    section = _choose_rho(problem, controller, tuning, weight_shift)
+    burst, guesses_max = _choose_search(fixed.assemble([section]), tuning)
+    return replace(section, formats=replace(section.formats, burst=burst, guesses_max=guesses_max))
 
 
 def _choose_rho(
     problem: Problem, controller: Design, tuning: Samples, weight_shift: int
-) -> tuple[Splitting, fixed.Formats]:
-    """Return the rho that answers cold starts soonest.
+) -> Section:
+    """Return the section with the rho that answers cold starts soonest.
 
     A small rho is quick near the target and slow far from it, a large one the reverse.
     """
@@ -102,12 +124,11 @@ def _choose_rho(
         except ProgramError as failure:
             failures.append(failure)
             continue
-        words = fixed.assemble(problem, controller, splitting, formats)
-        ranked.append((_cost(words, tuning), splitting, formats))
+        section = Section(problem, controller, splitting, formats)
+        ranked.append((_cost(fixed.assemble([section]), tuning), section))
     if not ranked:
         raise failures[0]
-    _, splitting, formats = min(ranked, key=lambda entry: entry[0])
-    return splitting, formats
+    return min(ranked, key=lambda entry: entry[0])[1]
 
 
 def _weight_shift(problem: Problem) -> int:
@@ -136,8 +157,10 @@ def _choose_search(words: Integers, tuning: Samples) -> tuple[int, int]:
     and a good guess needs more of both.
     """
     ranked = []
+    section = layout.section_at(words, 0)
+    places = [section + layout.IN_BURST, section + layout.IN_GUESSES_MAX]
     for choice in itertools.product(BURST_CHOICES, GUESSES_CHOICES):
-        words[[layout.AT_BURST, layout.AT_GUESSES_MAX]] = choice
+        words[places] = choice
         ranked.append((_cost(words, tuning), choice))
     _, choice = min(ranked)
     return choice
@@ -157,10 +180,10 @@ def _fit(
     splitting: Splitting,
     tuning: Samples,
     weight_shift: int,
-) -> fixed.Formats:
+) -> Formats:
     """Return the finest formats whose proof holds; raise ProgramError if none does."""
     horizon = len(controller.response)
-    formats = fixed.Formats(
+    formats = Formats(
         factor_shift=13,
         pull_shift=10,
         response_shift=13,
@@ -170,17 +193,18 @@ def _fit(
         iterations_max=ITERATIONS_MAX,
         weight_shift=weight_shift,
     )
-    words = fixed.assemble(problem, controller, splitting, formats)
-    formats = replace(formats, caps=_measured_caps(words, tuning))
+    section = Section(problem, controller, splitting, formats)
+    caps = _measured_caps(fixed.assemble([section]), tuning)
+    section = replace(section, formats=replace(formats, caps=caps))
     for signals, name, shifts in _SEARCHED:
         for shift in shifts:
             change: dict[str, Any] = {name: shift}
-            formats = replace(formats, **change)
-            words = fixed.assemble(problem, controller, splitting, formats)
+            section = replace(section, formats=replace(section.formats, **change))
+            words = fixed.assemble([section])
             if _holds(words, signals):
                 break
     require_proof(words)
-    return formats
+    return section.formats
 
 
 def _measured_caps(words: Integers, tuning: Samples) -> Integers:

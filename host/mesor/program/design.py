@@ -2,7 +2,8 @@
 """Designs estimator and planner in float64: the matrices that are then put into fixed point.
 
 Units: concentrations in half targets, moves in full rates, time in ticks.
-States are the compartments' concentrations and, last, a constant extra infusion.
+States are the concentrations of the compartments and of the effect site, where there is
+one, and last a constant extra infusion.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Design:
     input: Matrix  # (n,) of the move
     gains: Matrix  # (K, n)
     output_count: int  # the horizon
+    output_state: int  # the state that is the output; readings are of the first
     free: Matrix  # (N, n) output 1..N with the pump at rest
     response: Matrix  # (N, N) lower triangular, output answer to the moves
     counted: Matrix  # (N, N) the same, zero in the rows of outputs that cost nothing
@@ -76,18 +78,23 @@ def discretise(problem: Problem) -> tuple[Matrix, Matrix]:
 
 
 def compartment_rates(model: ControlModel) -> tuple[Matrix, Matrix]:
-    """Return dC/dt = rates @ C + into * (mg/h) for concentrations in mg/L, per hour."""
-    clearance, volume = model.clearance_l_h, model.volume_central_l
-    if model.compartments == 1:
-        return np.array([[-clearance / volume]]), np.array([1.0 / volume])
-    between, periphery = model.clearance_intercompartmental_l_h, model.volume_peripheral_l
-    rates = np.array(
-        [
-            [-(clearance + between) / volume, between / volume],
-            [between / periphery, -between / periphery],
-        ]
-    )
-    return rates, np.array([1.0 / volume, 0.0])
+    """Return dC/dt = rates @ C + into * (mg/h) for concentrations in mg/L, per hour.
+
+    The effect site, last, follows the plasma and takes nothing from it (Sheiner et al.,
+    Clin Pharmacol Ther 25:358, 1979).
+    """
+    volume, peripheries = model.volume_central_l, model.peripheries
+    states = 1 + len(peripheries) + (1 if model.ke0_per_h else 0)
+    rates, into = np.zeros((states, states)), np.zeros(states)
+    into[0] = 1.0 / volume
+    rates[0, 0] = -model.clearance_l_h / volume
+    for index, (between, periphery) in enumerate(peripheries, start=1):
+        rates[0, 0] -= between / volume
+        rates[0, index] = between / volume
+        rates[index, [0, index]] = between / periphery, -between / periphery
+    if model.ke0_per_h:
+        rates[-1, [0, -1]] = model.ke0_per_h, -model.ke0_per_h
+    return rates, into
 
 
 def padded(horizon: int) -> int:
@@ -109,11 +116,11 @@ def design(problem: Problem, weight_shift: int = 4) -> Design:
     move_input = np.append(into, 0.0)
     horizon = padded(problem.therapy.horizon)
     free, impulse = np.zeros((horizon, states)), np.zeros(horizon)
-    power = np.eye(states)
+    power, output = np.eye(states), problem.output_state
     for k in range(horizon):
-        impulse[k] = (power @ move_input)[0]
+        impulse[k] = (power @ move_input)[output]
         power = transition @ power
-        free[k] = power[0]
+        free[k] = power[output]
     response = toeplitz(impulse, np.zeros(horizon))
     counted = response.copy()
     counted[problem.therapy.horizon :] = 0.0
@@ -125,6 +132,7 @@ def design(problem: Problem, weight_shift: int = 4) -> Design:
         input=move_input,
         gains=_kalman_gains(problem, transition),
         output_count=problem.therapy.horizon,
+        output_state=output,
         free=free,
         response=response,
         counted=counted,

@@ -80,15 +80,18 @@ class Outcome:
     solved: npt.NDArray[np.bool_]
 
 
-class ExactSolver:
-    """Iterates on the QPs of one program's words, for any number of demands."""
+def section_scalar(words: Integers, model: int, place: int) -> int:
+    """Return the scalar at that place of a model's section (layout.IN_*)."""
+    return int(words[layout.section_at(words, model) + place])
 
-    def __init__(self, words: Integers) -> None:
-        self._words = words
+
+class ExactSolver:
+    """Iterates on the QPs of one model of a program's words, for any number of demands."""
+
+    def __init__(self, words: Integers, model: int = 0) -> None:
+        self._words, self._model = words, model
         n = self.horizon = int(words[layout.AT_HORIZON])
-        offsets = layout.table_offsets(
-            n, int(words[layout.AT_STATES]), int(words[layout.AT_GAIN_COUNT])
-        )
+        offsets = layout.table_offsets(words, model)
         self.one = 1 << int(words[layout.AT_DATA_BITS])
         pulled = unblocked(words[offsets[3] : offsets[4]][::-1], n)[::-1, ::-1]
         self.pulled = pulled.astype(np.float64)
@@ -96,6 +99,10 @@ class ExactSolver:
         self.response = unblocked(words[offsets[5] : offsets[6]], n).astype(np.float64)
         self.caps = by_group(words[offsets[6] : offsets[7]])
         self.inverse = unblocked(words[offsets[7] : offsets[8]], n, n).astype(np.float64)
+
+    def _scalar(self, place: int) -> int:
+        """Return a scalar of the model's section."""
+        return section_scalar(self._words, self._model, place)
 
     def start(self, count: int) -> Iterate:
         """Return what the iterations of every solve start from."""
@@ -114,10 +121,10 @@ class ExactSolver:
         low[:, 2 * n :] = demand + int(words[layout.AT_BAND_LOW])
         high[:, 2 * n :] = demand + int(words[layout.AT_BAND_HIGH])
         asked = shifted(
-            demand * int(words[layout.AT_ASKED_GAIN]), int(words[layout.AT_ASKED_SHIFT])
+            demand * self._scalar(layout.IN_ASKED_GAIN), self._scalar(layout.IN_ASKED_SHIFT)
         )
         before = shifted(
-            move_before * int(words[layout.AT_BEFORE_GAIN]), int(words[layout.AT_BEFORE_SHIFT])
+            move_before * self._scalar(layout.IN_BEFORE_GAIN), self._scalar(layout.IN_BEFORE_SHIFT)
         )
         return Posed(move_before, low, high, asked, before)
 
@@ -151,11 +158,11 @@ class ExactSolver:
             right = pull[:, :n] - later + pull[:, n : 2 * n]
             right[:, 0] += posed.before
             outputs_pull = (pull[:, 2 * n :] + posed.asked) @ self.pulled.T
-            right = right + _rounded(outputs_pull, int(words[layout.AT_PULL_SHIFT]))
-            moves = _rounded(right @ self.factor.T, int(words[layout.AT_FACTOR_SHIFT]))
+            right = right + _rounded(outputs_pull, self._scalar(layout.IN_PULL_SHIFT))
+            moves = _rounded(right @ self.factor.T, self._scalar(layout.IN_FACTOR_SHIFT))
             state.moves = np.clip(moves, -most, most).astype(np.int64)
             outputs = state.moves @ self.response.T
-            shift = int(words[layout.AT_RESPONSE_SHIFT])
+            shift = self._scalar(layout.IN_RESPONSE_SHIFT)
             state.outputs = _rounded(outputs, shift).astype(np.int64)
 
     def read(self, state: Iterate, posed: Posed) -> Rows:

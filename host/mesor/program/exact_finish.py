@@ -13,7 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mesor.program.exact import ExactSolver, Floats, Integers, Rows, magnitude
+from mesor.program.exact import (
+    ExactSolver,
+    Floats,
+    Integers,
+    Rows,
+    magnitude,
+    section_scalar,
+)
 from pump.core import finish as device
 from pump.core import refine_twin as kernel
 from pump.core.blocks import FINE_BITS
@@ -64,12 +71,12 @@ class Segments:
 
 
 class ExactFinish:
-    """Searches the active sets of many QPs of one program."""
+    """Searches the active sets of many QPs of one model of a program."""
 
-    def __init__(self, words: Integers) -> None:
-        solver = ExactSolver(words)
+    def __init__(self, words: Integers, model: int = 0) -> None:
+        solver = ExactSolver(words, model)
         self._n = solver.horizon
-        self._words = words
+        self._words, self._model = words, model
         self._response, self._inverse = solver.response, solver.inverse
         self._change = int(words[layout.AT_CHANGE_MAX])
         self._one = solver.one
@@ -98,8 +105,8 @@ class ExactFinish:
         accepted = np.zeros(len(demand), dtype=bool)
         tries = np.zeros(len(demand), dtype=np.int64)
         open_ = np.arange(len(demand))
-        limit = 1 << int(self._words[layout.AT_STATIONARY_BITS])
-        for _ in range(int(self._words[layout.AT_GUESSES_MAX])):
+        limit = 1 << self.own(layout.IN_STATIONARY_BITS)
+        for _ in range(self.own(layout.IN_GUESSES_MAX)):
             part = guess.at(open_)
             attempt = _Attempt(self, part, demand[open_], move_before[open_])
             mended, mask = attempt.settle()
@@ -123,6 +130,10 @@ class ExactFinish:
     def word(self, at: int) -> int:
         """Return a scalar of the program."""
         return int(self._words[at])
+
+    def own(self, place: int) -> int:
+        """Return a scalar of the model's section."""
+        return section_scalar(self._words, self._model, place)
 
     def respond(self, values: Integers, shift: Integers | int) -> Integers:
         """Return (response @ values + half) >> shift."""
@@ -149,15 +160,15 @@ class _Attempt:
         self._segments = self._tie()
         self._counted = np.arange(n) < finish.word(layout.AT_OUTPUTS)
         side = self._sets[:, 2 * n :] * self._counted
-        low, high = layout.AT_SOFT_OFFSET_LOW, layout.AT_SOFT_OFFSET_HIGH
-        soft, hard = finish.word(layout.AT_SOFT_WEIGHT), 1 << finish.word(layout.AT_WEIGHT_SHIFT)
+        low, high = layout.IN_SOFT_OFFSET_LOW, layout.IN_SOFT_OFFSET_HIGH
+        soft, hard = finish.own(layout.IN_SOFT_WEIGHT), 1 << finish.own(layout.IN_WEIGHT_SHIFT)
         self._weights = np.where(side != 0, soft, hard) * self._counted
         self._offsets = np.where(
-            side > 0, finish.word(high), np.where(side < 0, finish.word(low), 0)
+            side > 0, finish.own(high), np.where(side < 0, finish.own(low), 0)
         )
-        spare, soft_spare = layout.AT_SPARE_SHIFT, layout.AT_SOFT_SPARE_SHIFT
+        spare, soft_spare = layout.IN_SPARE_SHIFT, layout.IN_SOFT_SPARE_SHIFT
         any_soft = side.any(axis=1, keepdims=True)
-        self._spare = np.where(any_soft, finish.word(soft_spare), finish.word(spare))
+        self._spare = np.where(any_soft, finish.own(soft_spare), finish.own(spare))
         self._outputs, self._gradient, self._residual = np.zeros((3, *demand.shape), np.int64)
 
     def _tie(self) -> Segments:
@@ -196,7 +207,7 @@ class _Attempt:
     def settle(self) -> tuple[Flags, Integers]:
         """Descend and judge in turn; return which guesses were mended, and the masks (S,)."""
         finish = self._finish
-        accepted = 1 << finish.word(layout.AT_STATIONARY_BITS)
+        accepted = 1 << finish.own(layout.IN_STATIONARY_BITS)
         open_ = np.arange(len(self._moves))
         mask = self._refined(open_)
         mended = np.zeros(len(open_), dtype=bool)
@@ -217,11 +228,11 @@ class _Attempt:
     def _refined(self, index: Integers) -> Integers:
         """Take outputs, gradient and residual anew at `index`; return the residual's mask."""
         finish, moves = self._finish, self._moves[index]
-        shift = finish.word(layout.AT_RESPONSE_SHIFT)
+        shift = finish.own(layout.IN_RESPONSE_SHIFT)
         high = finish.respond(moves >> FINE_BITS, shift - FINE_BITS)
         outputs = high + finish.respond(moves & ((1 << FINE_BITS) - 1), shift)
         error = self._weights[index] * (outputs - self._demand[index])
-        error = (error >> finish.word(layout.AT_WEIGHT_SHIFT)) - self._offsets[index]
+        error = (error >> finish.own(layout.IN_WEIGHT_SHIFT)) - self._offsets[index]
         last_first = error[:, ::-1]
         pull = finish.respond(last_first >> kernel.LOW_BITS, shift - kernel.LOW_BITS)
         pull = pull + finish.respond(last_first & ((1 << kernel.LOW_BITS) - 1), shift)
@@ -289,10 +300,10 @@ class _Attempt:
     def _curvature(self, index: Integers, direction: Integers) -> tuple[Integers, Integers]:
         """Return half the Hessian times `direction`, scaled, and its exponents (S,)."""
         finish = self._finish
-        shift, spare = finish.word(layout.AT_RESPONSE_SHIFT), self._spare[index]
+        shift, spare = finish.own(layout.IN_RESPONSE_SHIFT), self._spare[index]
         outputs = finish.respond(direction, shift)
         errors = _rounded(
-            self._weights[index] * outputs, finish.word(layout.AT_WEIGHT_SHIFT) + spare
+            self._weights[index] * outputs, finish.own(layout.IN_WEIGHT_SHIFT) + spare
         )
         pulls = finish.respond(errors[:, ::-1], shift - spare)[:, ::-1]
         bends = finish.word(layout.AT_CHANGE_GAIN) * _bends(direction, np.zeros(len(index)))

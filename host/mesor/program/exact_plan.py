@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesor.program.exact import ExactSolver, Integers, Iterate, Outcome, Posed
+from mesor.program.exact import (
+    ExactSolver,
+    Integers,
+    Iterate,
+    Outcome,
+    Posed,
+    section_scalar,
+)
 from mesor.program.exact_finish import ExactFinish, Flags, Guess
 from pump.spec import program as layout
 
@@ -24,11 +31,11 @@ class Pumps:
 
 
 class ExactPlan:
-    """Plans of one program's words, S at a time."""
+    """Plans of one model of a program's words, S at a time."""
 
-    def __init__(self, words: Integers) -> None:
-        self._solver, self._finish = ExactSolver(words), ExactFinish(words)
-        self._burst = int(words[layout.AT_BURST])
+    def __init__(self, words: Integers, model: int = 0) -> None:
+        self._solver, self._finish = ExactSolver(words, model), ExactFinish(words, model)
+        self._burst = section_scalar(words, model, layout.IN_BURST)
         self._cap = int(words[layout.AT_ITERATIONS_MAX])
 
     def fresh(self, count: int) -> Pumps:

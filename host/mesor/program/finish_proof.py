@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesor.program.bounds import INT32, Bound
-from mesor.program.exact import ExactSolver, Integers
+from mesor.program.exact import ExactSolver, Integers, section_scalar
 from pump.core import refine_twin as kernel
 from pump.core.blocks import FINE_BITS
 from pump.spec import program as layout
@@ -21,13 +21,13 @@ _GAIN_BITS = 11  # of the quotients of refine_twin.ratio
 _HALF_MOST = 1 << 30  # half of the largest shift's LSB
 
 
-def prove_finish(words: Integers) -> list[Bound]:
+def prove_finish(words: Integers, model: int) -> list[Bound]:
     """Return a bound for every sum and product of the kernels `refine` and `judge`."""
-    solver = ExactSolver(words)
+    solver = ExactSolver(words, model)
     n = solver.horizon
     norm = int(np.abs(solver.response).sum(axis=1).max())
-    pull, errors = _gradient(words, norm)
-    curvature, descent = _descent(words, norm)
+    pull, errors = _gradient(words, model, norm)
+    curvature, descent = _descent(words, model, norm)
     ahead = int(np.abs(solver.inverse).sum(axis=1).max()) << kernel.SCALE_BITS
     gained = 1 << (_GAIN_BITS + kernel.DIRECTION_BITS)
     spans = {
@@ -45,14 +45,17 @@ def prove_finish(words: Integers) -> list[Bound]:
     return [Bound(f"finish.{signal}", magnitude, INT32) for signal, magnitude in spans.items()]
 
 
-def _gradient(words: Integers, norm: int) -> tuple[int, dict[str, int]]:
+def _gradient(words: Integers, model: int, norm: int) -> tuple[int, dict[str, int]]:
     """Bound the true gradient, and what it is taken from."""
-    shift = int(words[layout.AT_RESPONSE_SHIFT])
+    shift = section_scalar(words, model, layout.IN_RESPONSE_SHIFT)
     outputs, high = _two_parts(norm, kernel.MOVE_MAX, FINE_BITS, shift)
     error = outputs + (int(words[layout.AT_DEMAND_MAX]) << FINE_BITS)
-    weight_shift = int(words[layout.AT_WEIGHT_SHIFT])
-    weight = max(1 << weight_shift, int(words[layout.AT_SOFT_WEIGHT]))
-    offset = max(-int(words[layout.AT_SOFT_OFFSET_LOW]), int(words[layout.AT_SOFT_OFFSET_HIGH]))
+    weight_shift = section_scalar(words, model, layout.IN_WEIGHT_SHIFT)
+    weight = max(1 << weight_shift, section_scalar(words, model, layout.IN_SOFT_WEIGHT))
+    offset = max(
+        -section_scalar(words, model, layout.IN_SOFT_OFFSET_LOW),
+        section_scalar(words, model, layout.IN_SOFT_OFFSET_HIGH),
+    )
     weighted = weight * error
     soft = (weighted >> weight_shift) + 1 + offset
     pull, soft_high = _two_parts(norm, soft, kernel.LOW_BITS, shift)
@@ -69,19 +72,19 @@ def _two_parts(norm: int, most: int, low_bits: int, shift: int) -> tuple[int, in
     return (high >> (shift - low_bits)) + (low >> shift) + 2, max(high, low)
 
 
-def _descent(words: Integers, norm: int) -> tuple[int, dict[str, int]]:
+def _descent(words: Integers, model: int, norm: int) -> tuple[int, dict[str, int]]:
     """Bound a direction's curvature, for both weights that an output can have."""
-    shift = int(words[layout.AT_RESPONSE_SHIFT])
+    shift = section_scalar(words, model, layout.IN_RESPONSE_SHIFT)
     total = (norm << kernel.DIRECTION_BITS) + (1 << (shift - 1))
     outputs = (total >> shift) + 1
-    weight_shift = int(words[layout.AT_WEIGHT_SHIFT])
-    soft = max(1 << weight_shift, int(words[layout.AT_SOFT_WEIGHT]))
+    weight_shift = section_scalar(words, model, layout.IN_WEIGHT_SHIFT)
+    soft = max(1 << weight_shift, section_scalar(words, model, layout.IN_SOFT_WEIGHT))
     change_shift = int(words[layout.AT_CHANGE_SHIFT])
     bend = int(words[layout.AT_CHANGE_GAIN]) << (kernel.DIRECTION_BITS + 2)
     weighted, pulls, curvatures = [], [], []
     for weight, given_up in (
-        (1 << weight_shift, int(words[layout.AT_SPARE_SHIFT])),
-        (soft, int(words[layout.AT_SOFT_SPARE_SHIFT])),
+        (1 << weight_shift, section_scalar(words, model, layout.IN_SPARE_SHIFT)),
+        (soft, section_scalar(words, model, layout.IN_SOFT_SPARE_SHIFT)),
     ):
         weighted.append(weight * outputs + (1 << (weight_shift + given_up) >> 1))
         errors = (weighted[-1] >> (weight_shift + given_up)) + 1

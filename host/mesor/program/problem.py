@@ -9,26 +9,43 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
 
 from mesor.errors import ProgramError
 from mesor.program.course import Course
 from pump.spec import limits
 
+TargetSite = Literal["plasma", "effect_site"]
+
 
 @dataclass(frozen=True, slots=True)
 class ControlModel:
-    """The controller's own linear mammillary model: one or two compartments."""
+    """The controller's own linear mammillary model: one to three compartments.
+
+    A periphery exists where its volume is above zero, an effect site where ke0_per_h is.
+    """
 
     clearance_l_h: float
     volume_central_l: float
     clearance_intercompartmental_l_h: float = 0.0
     volume_peripheral_l: float = 0.0
+    clearance_intercompartmental_2_l_h: float = 0.0
+    volume_peripheral_2_l: float = 0.0
+    ke0_per_h: float = 0.0
 
     @property
-    def compartments(self) -> int:
-        """Return 2 when drug can go to the periphery, else 1."""
-        return 2 if self.volume_peripheral_l > 0.0 else 1
+    def peripheries(self) -> tuple[tuple[float, float], ...]:
+        """Return (intercompartmental clearance L/h, volume L) of each periphery in use."""
+        pairs = (
+            (self.clearance_intercompartmental_l_h, self.volume_peripheral_l),
+            (self.clearance_intercompartmental_2_l_h, self.volume_peripheral_2_l),
+        )
+        return tuple(pair for pair in pairs if pair[1] > 0.0)
+
+    def with_clearance(self, factor: float) -> ControlModel:
+        """Return the same patient with that share of the clearance."""
+        return replace(self, clearance_l_h=factor * self.clearance_l_h)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,7 @@ class Therapy:
     change_weight: float = 0.2
     soft_weight: float = 5.0
     demand_max_fraction: float = 0.375
+    target_site: TargetSite = "plasma"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +151,32 @@ class EstimatorDesign:
 
 
 @dataclass(frozen=True, slots=True)
+class Bank:
+    """Models that the pump weighs by its readings, as shares of the therapy's own clearance.
+
+    The therapy's own is always among them; by default it is the only one.
+    """
+
+    clearance_factors: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        """Check that they are a few different shares, 1 among them."""
+        factors = self.clearance_factors
+        if not all(math.isfinite(factor) and factor > 0.0 for factor in factors):
+            raise ProgramError(f"clearance_factors are {list(factors)}; all must be more than 0.")
+        if 1.0 not in factors or len(set(factors)) != len(factors):
+            raise ProgramError(
+                f"clearance_factors are {list(factors)}; they must differ, and 1, the therapy's "
+                "own model, be one of them."
+            )
+        if len(factors) > limits.MODELS_MAX:
+            raise ProgramError(
+                f"clearance_factors are {len(factors)}; the pump weighs at most "
+                f"{limits.MODELS_MAX} models."
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """All that the compiler needs; raises ProgramError where the parts disagree."""
 
@@ -142,14 +186,31 @@ class Problem:
     pump: PumpGeometry
     estimator: EstimatorDesign = field(default_factory=EstimatorDesign)
     course: Course = field(default_factory=Course)
+    bank: Bank = field(default_factory=Bank)
 
     def __post_init__(self) -> None:
         """Check every number and how they fit together."""
         for part in (self.model, self.therapy, self.safety, self.pump, self.estimator):
             _check_numbers(part)
+        _check_site(self)
         _check_window(self.therapy)
         _check_horizon(self.therapy)
         _check_steps(self)
+
+    @property
+    def of_each_model(self) -> tuple[Problem, ...]:
+        """Return the same with each model of the bank as the only one, the therapy's own first."""
+        factors = (1.0, *(factor for factor in self.bank.clearance_factors if factor != 1.0))
+        return tuple(
+            replace(self, model=self.model.with_clearance(factor), bank=Bank())
+            for factor in factors
+        )
+
+    @property
+    def output_state(self) -> int:
+        """Return which state is chased: plasma, or the effect site behind the compartments."""
+        at_site = self.therapy.target_site == "effect_site"
+        return 1 + len(self.model.peripheries) if at_site else 0
 
     @property
     def tick_h(self) -> float:
@@ -185,6 +246,9 @@ class Problem:
 
 _MAY_BE_ZERO = frozenset(
     {
+        "clearance_intercompartmental_2_l_h",
+        "volume_peripheral_2_l",
+        "ke0_per_h",
         "clearance_intercompartmental_l_h",
         "volume_peripheral_l",
         "fallback_rate_mg_h",
@@ -223,6 +287,15 @@ def _check_numbers(
         if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
             name = type(part).__name__
             raise ProgramError(f"{name}.{item.name} is {value}; it must be finite and {least}.")
+
+
+def _check_site(problem: Problem) -> None:
+    """Raise ProgramError where an effect site is chased that the model does not have."""
+    if problem.therapy.target_site == "effect_site" and not problem.model.ke0_per_h:
+        raise ProgramError(
+            "target_site is effect_site and the model has none; give its ke0_per_h, "
+            "the rate (1/h) at which the effect site follows the plasma."
+        )
 
 
 def _check_window(therapy: Therapy) -> None:

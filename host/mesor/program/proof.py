@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesor.program.bounds import INT32, SMALL_INT, Bound
-from mesor.program.exact import ExactSolver, Integers
+from mesor.program.exact import ExactSolver, Integers, section_scalar
 from mesor.program.finish_proof import prove_finish
 from pump.spec import program as layout
 
@@ -35,13 +35,16 @@ class _Span:
         return result
 
 
-def prove(words: Integers) -> list[Bound]:
-    """Return a bound for every intermediate of a tick; the caller looks whether all hold."""
+def prove(words: Integers, model: int = 0) -> list[Bound]:
+    """Return a bound for every intermediate of a tick that plans with that model.
+
+    The caller looks whether all hold.
+    """
     return [
         *_prove_plain(words),
-        *_prove_estimator(words),
-        *_prove_solver(words),
-        *prove_finish(words),
+        *_prove_estimator(words, model),
+        *_prove_solver(words, model),
+        *prove_finish(words, model),
     ]
 
 
@@ -60,10 +63,10 @@ def _prove_plain(words: Integers) -> list[Bound]:
     ]
 
 
-def _tables(words: Integers) -> tuple[Integers, Integers, Integers]:
+def _tables(words: Integers, model: int) -> tuple[Integers, Integers, Integers]:
     """Return model (n, n + 1), gains (K, n) and free (N, n)."""
     states, horizon = int(words[layout.AT_STATES]), int(words[layout.AT_HORIZON])
-    offsets = layout.table_offsets(horizon, states, int(words[layout.AT_GAIN_COUNT]))
+    offsets = layout.table_offsets(words, model)
     return (
         words[offsets[0] : offsets[1]].reshape(states, states + 1),
         words[offsets[1] : offsets[2]].reshape(-1, states),
@@ -80,19 +83,21 @@ def _product(table: Integers, magnitudes: list[int], shift: int) -> int:
     return ((worst + (1 << (shift - 1))) >> shift) + 1
 
 
-def _prove_estimator(words: Integers) -> list[Bound]:
+def _prove_estimator(words: Integers, model: int) -> list[Bound]:
     """Bound prediction, innovation, correction and free response."""
-    model, gains, free = _tables(words)
+    transition, gains, free = _tables(words, model)
     states = int(words[layout.AT_STATES])
     state_max = int(words[layout.AT_STATE_MAX])
     reading = int(words[layout.AT_CONC_UG_L_MAX]) * int(words[layout.AT_CONC_GAIN])
     level = reading >> int(words[layout.AT_CONC_SHIFT])
     move = 1 << int(words[layout.AT_ESTIMATE_BITS])
-    predicted = _product(model, [state_max] * states + [move], int(words[layout.AT_MODEL_SHIFT]))
+    predicted = _product(
+        transition, [state_max] * states + [move], int(words[layout.AT_MODEL_SHIFT])
+    )
     innovation = level + state_max
     correction = _product(gains.reshape(-1, 1), [innovation], int(words[layout.AT_GAIN_SHIFT]))
     rest = _product(free, [state_max] * states, int(words[layout.AT_FREE_SHIFT]))
-    planned = rest + _solver_spans(words)["outputs"]
+    planned = rest + _solver_spans(words, model)["outputs"]
     return [
         Bound("estimator.predicted", predicted, SMALL_INT),
         Bound("estimator.innovation", innovation, SMALL_INT),
@@ -103,28 +108,29 @@ def _prove_estimator(words: Integers) -> list[Bound]:
     ]
 
 
-def _prove_solver(words: Integers) -> list[Bound]:
+def _prove_solver(words: Integers, model: int) -> list[Bound]:
     """Bound every signal of the ADMM iteration."""
     return [
         Bound(f"solver.{signal}", magnitude, SMALL_INT if signal in _SMALL else INT32)
-        for signal, magnitude in _solver_spans(words).items()
+        for signal, magnitude in _solver_spans(words, model).items()
     ]
 
 
-def _solver_spans(words: Integers) -> dict[str, int]:
+def _solver_spans(words: Integers, model: int) -> dict[str, int]:
     """Return the proved magnitude of each signal of the iteration.
 
     Moves are bounded through both tables at once, since what the outputs pull on them all
     is less than the sum of what each can.
     """
-    solver = ExactSolver(words)
+    solver = ExactSolver(words, model)
     n, one, caps = solver.horizon, solver.one, solver.caps
     demand, move_max = int(words[layout.AT_DEMAND_MAX]), int(words[layout.AT_MOVE_MAX])
     change = int(words[layout.AT_CHANGE_MAX])
-    asked_sum = demand * int(words[layout.AT_ASKED_GAIN])
-    before_sum = one * int(words[layout.AT_BEFORE_GAIN])
+    asked_sum = demand * section_scalar(words, model, layout.IN_ASKED_GAIN)
+    before_sum = one * section_scalar(words, model, layout.IN_BEFORE_GAIN)
     asked_shift, before_shift = (
-        int(words[at]) for at in (layout.AT_ASKED_SHIFT, layout.AT_BEFORE_SHIFT)
+        section_scalar(words, model, place)
+        for place in (layout.IN_ASKED_SHIFT, layout.IN_BEFORE_SHIFT)
     )
     asked = (asked_sum >> asked_shift) + 1
     before = (before_sum >> before_shift) + 1
@@ -138,7 +144,7 @@ def _solver_spans(words: Integers) -> dict[str, int]:
     )
     pulls.high[0] += before
     factor, pulled = solver.factor.astype(np.int64), solver.pulled.astype(np.int64)
-    pull_shift = int(words[layout.AT_PULL_SHIFT])
+    pull_shift = section_scalar(words, model, layout.IN_PULL_SHIFT)
     pulled_sum = max(_span_product(pulled, outputs)) + (1 << (pull_shift - 1))
     moves_sum = [
         by_pulls + (by_outputs >> pull_shift) + int(rounding) + 2
@@ -150,7 +156,7 @@ def _solver_spans(words: Integers) -> dict[str, int]:
         )
     ]
     response = np.abs(solver.response).astype(np.int64).sum(axis=1) * move_max
-    response_shift = int(words[layout.AT_RESPONSE_SHIFT])
+    response_shift = section_scalar(words, model, layout.IN_RESPONSE_SHIFT)
     response_sum = int(response.max()) + (1 << (response_shift - 1))
     tilde = max(2 * move_max + one, (response_sum >> response_shift) + 1)
     bound_max = max(change + one, demand + max(-band_low, band_high))
@@ -160,7 +166,8 @@ def _solver_spans(words: Integers) -> dict[str, int]:
         "before": before_sum + (1 << (before_shift - 1)),
         "pulled_sum": pulled_sum,
         "right": int(pulls.magnitude.max()) + (pulled_sum >> pull_shift) + 1,
-        "moves": max(moves_sum) + (1 << (int(words[layout.AT_FACTOR_SHIFT]) - 1)),
+        "moves": max(moves_sum)
+        + (1 << (section_scalar(words, model, layout.IN_FACTOR_SHIFT) - 1)),
         "outputs_sum": response_sum,
         "outputs": (response_sum >> response_shift) + 1,
         "argument": 2 * tilde + 2 * reach,

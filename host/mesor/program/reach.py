@@ -27,14 +27,16 @@ def check_reach(problem: Problem) -> None:
         _check_peak(problem)
 
 
-def level_after_infusion_mg_l(model: ControlModel, rate_mg_h: float, hours: float) -> float:
-    """Return the level of an empty patient after a constant infusion."""
+def level_after_infusion_mg_l(
+    model: ControlModel, rate_mg_h: float, hours: float, state: int = 0
+) -> float:
+    """Return the level of an empty patient after a constant infusion, of plasma or that state."""
     rates, into = compartment_rates(model)
     count = len(into)
     whole = np.zeros((count + 1, count + 1))
     whole[:count, :count] = rates
     whole[:count, count] = into * rate_mg_h
-    return float(expm(whole * hours)[0, count])
+    return float(expm(whole * hours)[state, count])
 
 
 def demand_max_fraction(problem: Problem) -> float:
@@ -70,7 +72,9 @@ def _check_peak(problem: Problem) -> None:
     course, rate_mg_h = problem.course, problem.rate_full_mg_h
     hour_mg = problem.safety.dose_hour_max_mg
     infusing_h = min(course.chase_h, max(1.0, math.floor(course.chase_h)) * hour_mg / rate_mg_h)
-    reached_mg_l = level_after_infusion_mg_l(problem.model, rate_mg_h, infusing_h)
+    reached_mg_l = level_after_infusion_mg_l(
+        problem.model, rate_mg_h, infusing_h, problem.output_state
+    )
     if reached_mg_l < problem.therapy.target_mg_l:
         raise ProgramError(
             f"The peak of {problem.therapy.target_mg_l:g} mg/L cannot be reached: "

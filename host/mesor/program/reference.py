@@ -10,7 +10,7 @@ from scipy import sparse
 
 from mesor.program.design import Design
 from mesor.program.exact import Integers
-from mesor.program.fixed import DATA_BITS
+from mesor.program.formats import DATA_BITS
 from pump.spec import program as layout
 
 Floats = npt.NDArray[np.float64]

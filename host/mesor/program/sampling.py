@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mesor.program.design import Design
 from mesor.program.exact import Integers
-from mesor.program.fixed import DATA_BITS
+from mesor.program.formats import DATA_BITS
 from mesor.program.problem import Problem
 
 Floats = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mesor.program.design import Design
 from mesor.program.exact import ExactSolver, Integers, Outcome
 from mesor.program.exact_plan import ExactPlan
-from mesor.program.fixed import DATA_BITS
+from mesor.program.formats import DATA_BITS
 from mesor.program.problem import Problem
 from mesor.program.sampling import demand_of
 
@@ -45,9 +45,9 @@ def iterations_alone(words: Integers, loops: int) -> Solve:
     return lambda demand, move: solver.solve(demand, move)[0]
 
 
-def pumps(words: Integers, loops: int) -> Solve:
-    """Return the solvers of `loops` pumps, one each."""
-    plan = ExactPlan(words)
+def pumps(words: Integers, loops: int, model: int = 0) -> Solve:
+    """Return the solvers of `loops` pumps, one each, that plan with that model."""
+    plan = ExactPlan(words, model)
     kept = plan.fresh(loops)
     return lambda demand, move: plan.solve(kept, demand, move)
 

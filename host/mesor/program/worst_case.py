@@ -35,10 +35,10 @@ class ColdAnswers:
 
 
 def cold_answers(
-    problem: Problem, controller: Design, words: Integers, samples: int, seed: int
+    problem: Problem, controller: Design, words: Integers, model: int, samples: int, seed: int
 ) -> ColdAnswers:
     """Solve `samples` sampled states, and those near the worst ones, ever nearer."""
-    plan = ExactPlan(words)
+    plan = ExactPlan(words, model)
     states = sample_states(controller, samples, seed)
     found = [_solve(plan, problem, controller, states)]
     count = max(1, samples // WORST_SHARE)

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from pump.spec import record
-
-ESTIMATE_WORDS = 4
+from pump.spec import limits, record
 
 
 def field_names(horizon: int) -> list[str]:
@@ -15,8 +13,10 @@ def field_names(horizon: int) -> list[str]:
         is_place = name.isupper() and isinstance(index, int) and name != "INPUT_WORDS"
         if is_place and index < record.PLAN:
             names[index] = name.lower()
-    for index in range(ESTIMATE_WORDS):
+    for index in range(limits.STATES_MAX):
         names[record.ESTIMATE + index] = f"estimate_{index}"
+    for index in range(limits.MODELS_MAX):
+        names[record.WEIGHTS + index] = f"weight_{index}"
     for index in range(horizon):
         names[record.PLAN + index] = f"plan_{index}"
     return names

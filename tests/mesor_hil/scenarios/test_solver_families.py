@@ -18,6 +18,7 @@ from mesor.program.exact_plan import ExactPlan
 from mesor.program.reference import ReferenceSolver
 from mesor_hil.scenarios import load_scenario
 from pump.core.solver import Solver
+from pump.core.workspace import Workspace
 from pump.spec import program as layout
 
 Integers = npt.NDArray[np.int64]
@@ -56,12 +57,9 @@ def test_degenerate_demands_are_answered_as_osqp_answers_them(form: str) -> None
     expected = ReferenceSolver(made.design, made.words).first_moves(demand, before)
     assert np.abs(outcome.moves[:, 0] / ONE - expected).max() < ERROR_MAX
     words = array("i", made.bytes)
-    places = layout.table_offsets(
-        *(words[at] for at in (layout.AT_HORIZON, layout.AT_STATES, layout.AT_GAIN_COUNT))
-    )
     for index in range(0, len(demand), 7):
-        solver = Solver(words, places)
-        solver.demand[:] = array("i", demand[index].tolist())
+        solver = Solver(words, 0, Workspace(words[layout.AT_HORIZON]))
+        solver.work.demand[:] = array("i", demand[index].tolist())
         solver.solve(int(before[index]))
         moves = array("i", [0] * solver.horizon)
         solver.plan(moves)

@@ -87,10 +87,7 @@ def textbook(problem: Problem) -> TextbookFilter:
 
 def integer(words: array[int]) -> Estimator:
     """Return the pump's estimator on the program's words."""
-    offsets = layout.table_offsets(
-        words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-    )
-    return Estimator(words, offsets[0], offsets[1])
+    return Estimator(words)
 
 
 def state_of(estimator: Estimator) -> Floats:
@@ -147,7 +144,7 @@ def test_a_wrong_clearance_leaves_no_steady_prediction_error(
         innovations.append(abs(pump.innovation) / ESTIMATE_ONE)
     assert max(innovations[:50]) > 1e-3
     # Integers stop correcting once gain times innovation rounds to nothing; a reading rounds too.
-    offsets = layout.table_offsets(words[layout.AT_HORIZON], 3, words[layout.AT_GAIN_COUNT])
+    offsets = layout.table_offsets(words, 0)
     disturbance_gain = words[offsets[2] - 1] / (1 << 28)
     assert max(innovations[-50:]) <= (0.5 / disturbance_gain + 1.0) / ESTIMATE_ONE < 1e-4
     # The disturbance found is the missing clearance, as an infusion: -(CL' - CL) C / rate.
@@ -159,9 +156,7 @@ def test_a_wrong_clearance_leaves_no_steady_prediction_error(
 
 def test_the_gains_are_used_one_a_reading_and_the_last_for_ever(words: array[int]) -> None:
     """Missed readings must not use up the cautious first gains."""
-    offsets = layout.table_offsets(
-        words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-    )
+    offsets = layout.table_offsets(words, 0)
     count, states = words[layout.AT_GAIN_COUNT], words[layout.AT_STATES]
     table = np.array(words[offsets[1] : offsets[2]], dtype=np.int64).reshape(count, states)
     pump = integer(words)

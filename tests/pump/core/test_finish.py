@@ -12,6 +12,7 @@ import pytest
 from mesor.program import Program
 from mesor.program.reference import ReferenceSolver
 from pump.core.finish import Finish
+from pump.core.workspace import Workspace
 from pump.spec import program as layout
 
 Floats = npt.NDArray[np.float64]
@@ -20,10 +21,9 @@ ONE = 1 << 14
 
 def finish_of(words: array[int], demand: array[int]) -> Finish:
     """Return a finish that guesses that nothing is active, with its plan at rest."""
-    offsets = layout.table_offsets(
-        words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-    )
-    return Finish(words, offsets[5], offsets[7], demand, array("i"))
+    work = Workspace(words[layout.AT_HORIZON])
+    work.demand = demand
+    return Finish(words, 0, work, array("i"))
 
 
 def demand_of(random: np.random.Generator, words: array[int]) -> array[int]:
@@ -48,7 +48,7 @@ def test_plans_accepted_where_rows_are_redundant_are_osqps(
     reference = ReferenceSolver(program.design, altered)
     random = np.random.default_rng(change + before)
     plan, accepted = array("i", [0] * words[layout.AT_HORIZON]), 0
-    words[layout.AT_GUESSES_MAX] = 16
+    words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 16
     for _ in range(10):
         demand = demand_of(random, words)
         finish = finish_of(words, demand)

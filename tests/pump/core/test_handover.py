@@ -126,7 +126,8 @@ def test_levels_are_put_over_to_the_nearest_and_moves_down(
 def expects(words: array[int], state: list[int], move: Fraction) -> Fraction:
     """Return the level in ug/L that the program's model expects after a tick of `move`."""
     states = words[layout.AT_STATES]
-    row = words[layout.SCALAR_WORDS : layout.SCALAR_WORDS + states + 1]
+    model_at = layout.table_offsets(words, 0)[0]
+    row = words[model_at : model_at + states + 1]
     total = sum(Fraction(a) * x for a, x in zip(row, [*state, move], strict=True))
     return total / (1 << words[layout.AT_MODEL_SHIFT] + BITS) * words[layout.AT_CONC_UNIT_UG_L]
 
@@ -212,6 +213,7 @@ def test_building_a_successor_changes_nothing_of_the_one_that_runs(
         (layout.AT_TICK_S, reasons.RESULT_OTHER_TICK),
         (layout.AT_HORIZON, reasons.RESULT_OTHER_TICK),
         (layout.AT_STATES, reasons.RESULT_OTHER_MODEL),
+        (layout.AT_OUTPUT_STATE, reasons.RESULT_OTHER_MODEL),
         (layout.AT_COURSE, reasons.RESULT_OTHER_COURSE),
     ],
 )

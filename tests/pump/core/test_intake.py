@@ -181,10 +181,12 @@ def test_any_flipped_bit_of_a_program_is_found(program: Program, place: int) -> 
 # from the formats' meaning (spec/program.py), not from the firmware's own table.
 OUT_OF_RANGE = {
     "AT_MAGIC": (layout.MAGIC - 1, layout.MAGIC + 1),
-    "AT_LAYOUT": (3, 5),
+    "AT_LAYOUT": (5, 7),
     "AT_WORDS": (0, 9999),
     "AT_HORIZON": (4, 44),
-    "AT_STATES": (1, 5),
+    "AT_STATES": (1, 6),
+    "AT_MODELS": (0, 6),
+    "AT_OUTPUT_STATE": (-1, 2),  # the last of this program's three is the disturbance
     "AT_TICK_S": (9, 901),
     "AT_DATA_BITS": (9, 15),
     "AT_ESTIMATE_BITS": (15, 23),
@@ -209,14 +211,9 @@ OUT_OF_RANGE = {
     "AT_BAND_HIGH": (-1, (1 << 20) + 1),
     "AT_DEMAND_MAX": (0, (1 << 20) + 1),
     "AT_CHANGE_MAX": (0, (1 << 15) + 1),
-    "AT_ASKED_SHIFT": (0, 29),
-    "AT_FACTOR_SHIFT": (0, 25),
-    "AT_RESPONSE_SHIFT": (12, 25),
     "AT_SOFT_SHIFT": (0, 9),
-    "AT_PULL_SHIFT": (0, 25),
     "AT_MOVE_MAX": (0, (1 << 20) + 1),
     "AT_SETTLED_BITS": (-1, 16),
-    "AT_ASKED_GAIN": (0, 1 << 30),
     "AT_ITERATIONS_MAX": (0, limits.ITERATIONS_MAX + 1),
     "AT_STEPS_FULL": (0, 1 << 15),
     "AT_STEPS_TICK_MAX": (-1, 1 << 15),
@@ -228,19 +225,10 @@ OUT_OF_RANGE = {
     "AT_PRESSURE_RAW_MAX": (-1, 65_536),
     "AT_RESERVOIR_RAW_MIN": (-1, 65_536),
     "AT_BATTERY_RAW_MIN": (-1, 65_536),
-    "AT_BURST": (0, limits.ITERATIONS_MAX + 1),
-    "AT_GUESSES_MAX": (-1, 17),
     "AT_DESCENTS_MAX": (0, 17),
     "AT_DIRECTIONS_MAX": (0, 33),
-    "AT_STATIONARY_BITS": (2, 11),
     "AT_CHANGE_GAIN": (0, 1 << 14),
     "AT_CHANGE_SHIFT": (6, 31),
-    "AT_WEIGHT_SHIFT": (-1, 9),
-    "AT_SOFT_WEIGHT": (0, (1 << 14) + 1),
-    "AT_SOFT_OFFSET_LOW": (-(1 << 28) - 1, 1),
-    "AT_SOFT_OFFSET_HIGH": (-1, (1 << 28) + 1),
-    "AT_SOFT_SPARE_SHIFT": (-1, 13),
-    "AT_SPARE_SHIFT": (-1, 13),
     "AT_OUTPUTS": (4, 21),
     "AT_CHASE_TICKS": (0, (1 << 28) + 1),
     "AT_COUNTED_LEVEL": (-(1 << 28) - 1, (1 << 28) + 1),
@@ -261,19 +249,49 @@ OUT_OF_RANGE = {
     "AT_ON_BOARD_MAX": (-1, 1 << 28),
     "AT_ON_BOARD_KEEP": (-1, (1 << 14) + 1),
     "AT_CEILING": (0, 1 << 28),
-    "AT_BEFORE_GAIN": (0, 1 << 16),
-    "AT_BEFORE_SHIFT": (0, 16),
     "AT_DRUG": (-1, 1 << 30),
     "AT_DRUG_PG_PER_STEP": (0, 1 << 30),
     "AT_COURSE": (-1, 4),
+    "AT_SOFT_MOVE": (-1, (1 << 14) + 1),
+    "AT_SOFT_STEPS_HOUR": (-1, 1 << 30),
+    "AT_SOFT_STEPS_DAY": (-1, 1 << 30),
+    "AT_SOFT_TARGET": (-1, 1 << 20),
+    "AT_PRESSURE_RISE_RAW": (0, 65_536),
+    "AT_PRESSURE_SLACK": (-1, (1 << 14) + 1),
+    "AT_BACK_OFF_STEPS_MAX": (-1, 1 << 15),
+    # Of a model's section.
+    "IN_ASKED_GAIN": (0, 1 << 30),
+    "IN_ASKED_SHIFT": (0, 29),
+    "IN_BEFORE_GAIN": (0, 1 << 16),
+    "IN_BEFORE_SHIFT": (0, 16),
+    "IN_FACTOR_SHIFT": (0, 25),
+    "IN_PULL_SHIFT": (0, 25),
+    "IN_RESPONSE_SHIFT": (12, 25),
+    "IN_BURST": (0, limits.ITERATIONS_MAX + 1),
+    "IN_GUESSES_MAX": (-1, 17),
+    "IN_STATIONARY_BITS": (2, 11),
+    "IN_WEIGHT_SHIFT": (-1, 9),
+    "IN_SOFT_WEIGHT": (0, (1 << 14) + 1),
+    "IN_SOFT_OFFSET_LOW": (-(1 << 28) - 1, 1),
+    "IN_SOFT_OFFSET_HIGH": (-1, (1 << 28) + 1),
+    "IN_SOFT_SPARE_SHIFT": (-1, 13),
+    "IN_SPARE_SHIFT": (-1, 13),
 }
 
 
 def test_every_scalar_of_the_layout_has_a_case_here() -> None:
     """A scalar added to the layout must not slip past the check."""
-    names = [name for name in dir(layout) if name.startswith("AT_")]
+    names = [name for name in dir(layout) if name.startswith(("AT_", "IN_"))]
     assert sorted(names) == sorted(OUT_OF_RANGE)
-    assert sorted(getattr(layout, name) for name in names) == list(range(layout.SCALAR_WORDS))
+    for prefix, count in (("AT_", layout.SCALAR_WORDS), ("IN_", layout.SECTION_SCALARS)):
+        places = [getattr(layout, name) for name in names if name.startswith(prefix)]
+        assert sorted(places) == list(range(count))
+
+
+def place_of(name: str) -> int:
+    """Return where that scalar stands in a program of one model."""
+    place: int = getattr(layout, name)
+    return place if name.startswith("AT_") else layout.SCALAR_WORDS + place
 
 
 @pytest.mark.parametrize(
@@ -283,7 +301,7 @@ def test_a_program_with_one_scalar_out_of_range_does_not_run(
     words: array[int], name: str, value: int
 ) -> None:
     """Its checksum is right, so only the range check stands between it and the patient."""
-    words[getattr(layout, name)] = value
+    words[place_of(name)] = value
     taking = ProgramIntake(wire.KEYS[32:])
     assert send(taking, resealed(words)) != OK
     assert taking.words is None

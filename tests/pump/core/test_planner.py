@@ -8,6 +8,7 @@ from array import array
 import numpy as np
 import pytest
 
+from pump.core.estimator import Estimator
 from pump.core.planner import Planner
 from pump.spec import program as layout
 from pump.spec import reasons
@@ -20,16 +21,15 @@ ABOVE = (3 << 20, 3 << 20, 0)  # 30 mg/L, above the window
 
 def planner_of(words: array[int], state: tuple[int, int, int] = EMPTY) -> Planner:
     """Return a planner over an estimate, in half targets Q20."""
-    offsets = layout.table_offsets(
-        words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-    )
-    return Planner(words, offsets, array("i", [*state, 0]))
+    estimator = Estimator(words)
+    estimator.state[:] = array("i", [*state, 0])
+    return Planner(words, estimator)
 
 
 def test_demand_is_target_minus_free_response_clipped(words: array[int]) -> None:
     """Against exact rational arithmetic on the program's own table, on both sides of the clip."""
     n, states, shift = words[layout.AT_HORIZON], 3, words[layout.AT_FREE_SHIFT]
-    offsets = layout.table_offsets(n, states, words[layout.AT_GAIN_COUNT])
+    offsets = layout.table_offsets(words, 0)
     table = np.array(words[offsets[2] : offsets[3]], dtype=object).reshape(n, states)
     most = words[layout.AT_DEMAND_MAX]
     for state in [EMPTY, ABOVE, (2 << 20, 1 << 20, 5000), (1 << 21, 1 << 21, -(1 << 19))]:
@@ -38,7 +38,7 @@ def test_demand_is_target_minus_free_response_clipped(words: array[int]) -> None
         free = [(sum(row * state) + (1 << (shift - 1))) >> shift for row in table]
         expected = [max(-most, min(most, TARGET - level)) for level in free]
         assert planner.free.tolist() == free
-        assert planner.solver.demand[:n].tolist() == expected
+        assert planner.work.demand[:n].tolist() == expected
 
 
 def test_a_solved_plan_is_the_solvers(words: array[int]) -> None:
@@ -65,7 +65,7 @@ def test_an_empty_patient_is_dosed_and_one_above_the_window_is_not(words: array[
 
 def test_at_the_cap_the_plan_of_the_tick_before_goes_on(words: array[int]) -> None:
     """One tick later each time, its last move held, to its end; an older plan is no plan."""
-    words[layout.AT_GUESSES_MAX] = 0
+    words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     planner = planner_of(words)
     move = planner.plan(0, TARGET)
     planned = planner.moves.tolist()
@@ -87,7 +87,7 @@ def test_at_the_cap_the_plan_of_the_tick_before_goes_on(words: array[int]) -> No
 def test_at_the_cap_without_a_plan_the_fallback_is_held(words: array[int]) -> None:
     """There is nothing to shift in the first tick, nor after a fallback."""
     words[layout.AT_ITERATIONS_MAX] = 1
-    words[layout.AT_GUESSES_MAX] = 0
+    words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     planner = planner_of(words)
     fallback = words[layout.AT_FALLBACK_MOVE]
     assert fallback > 0
@@ -112,7 +112,7 @@ def test_the_fallback_is_reached_no_faster_than_the_change_allowed(words: array[
 
 def test_after_a_fallback_the_old_plan_is_not_taken_up_again(words: array[int]) -> None:
     """A plan from before the readings stopped is out of date."""
-    words[layout.AT_GUESSES_MAX] = 0
+    words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     planner = planner_of(words)
     planner.plan(0, TARGET)
     planner.fall_back(0)
@@ -130,10 +130,8 @@ def test_no_move_rises_faster_than_allowed_nor_leaves_its_bounds(
     """Random estimates, starved solvers: the applied move keeps its promise, exactly."""
     words[layout.AT_ITERATIONS_MAX] = cap
     random = np.random.default_rng(seed)
-    planner, move = planner_of(words), 0
-    state = array("i", [0, 0, 0, 0])
-    offsets = layout.table_offsets(words[layout.AT_HORIZON], 3, words[layout.AT_GAIN_COUNT])
-    planner = Planner(words, offsets, state)
+    estimator, move = Estimator(words), 0
+    planner, state = Planner(words, estimator), estimator.state
     most = words[layout.AT_STATE_MAX]
     for tick in range(60):
         for i in range(3):

@@ -15,6 +15,7 @@ from mesor.program.exact import ExactSolver, by_group
 from mesor.program.exact_plan import ExactPlan
 from mesor.program.reference import ReferenceSolver
 from pump.core.solver import Solver
+from pump.core.workspace import Workspace
 from pump.spec import program as layout
 
 Integers = npt.NDArray[np.int64]
@@ -24,10 +25,7 @@ ERROR_MEDIAN, ERROR_MAX = 2e-4, 5e-4  # of the first move, in full rates
 
 def solver_of(words: array[int]) -> Solver:
     """Return the pump's solver on the program's words."""
-    offsets = layout.table_offsets(
-        words[layout.AT_HORIZON], words[layout.AT_STATES], words[layout.AT_GAIN_COUNT]
-    )
-    return Solver(words, offsets)
+    return Solver(words, 0, Workspace(words[layout.AT_HORIZON]))
 
 
 def demands(words: array[int], count: int, seed: int) -> tuple[Integers, Integers]:
@@ -47,7 +45,7 @@ def demands(words: array[int], count: int, seed: int) -> tuple[Integers, Integer
 def set_demand(solver: Solver, demand: Integers) -> None:
     """Hand one demand to the solver."""
     for i, value in enumerate(demand.tolist()):
-        solver.demand[i] = value
+        solver.work.demand[i] = value
 
 
 def moves_of(solver: Solver) -> list[int]:
@@ -60,7 +58,7 @@ def moves_of(solver: Solver) -> list[int]:
 @pytest.fixture
 def iterating(words: array[int]) -> array[int]:
     """Return the program with its exact finish switched off."""
-    words[layout.AT_GUESSES_MAX] = 0
+    words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     return words
 
 
@@ -75,7 +73,7 @@ def test_it_iterates_as_the_compilers_solver_bit_by_bit(
     solver = solver_of(words)  # what it found before must not show
     for s in range(len(demand)):
         set_demand(solver, demand[s])
-        solver._finished = False
+        solver.work.finished = False
         solver.solve(int(last[s]))
         assert moves_of(solver) == outcome.moves[s].tolist()
         assert (solver.iterations, solver.solved) == (outcome.iterations[s], outcome.solved[s])
@@ -95,9 +93,9 @@ def test_what_rows_carry_and_a_burst_leaves_is_the_compilers_bit_by_bit(
         solver = solver_of(words)
         set_demand(solver, demand[s])
         solver.solve(int(last[s]))
-        assert by_group(np.array(solver._carries)).tolist() == state.carries[s].tolist()
-        assert solver._moves.tolist() == state.moves[s].tolist()
-        assert solver._outputs.tolist() == state.outputs[s].tolist()
+        assert by_group(np.array(solver.work.carries)).tolist() == state.carries[s].tolist()
+        assert solver.work.tilde_moves.tolist() == state.moves[s].tolist()
+        assert solver.work.tilde_outputs.tolist() == state.outputs[s].tolist()
 
 
 def test_with_its_finish_it_is_the_certified_solver_bit_by_bit(
@@ -193,7 +191,7 @@ def test_hitting_the_cap_is_said_and_leaves_bounded_moves(iterating: array[int],
 @pytest.mark.parametrize("guesses", [0, 4])
 def test_it_solves_the_same_with_a_slower_cap(words: array[int], guesses: int) -> None:
     """Metamorphic: a cap beyond the iterations needed changes no bit."""
-    words[layout.AT_GUESSES_MAX] = guesses
+    words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = guesses
     demand, last = demands(words, 30, 15)
     generous = array("i", words)
     generous[layout.AT_ITERATIONS_MAX] *= 4
@@ -211,7 +209,7 @@ def test_the_clock_it_is_given_decides_nothing(words: array[int]) -> None:
     """Time is measured for the log; a wrapping clock must not show in the plan."""
     ticks = iter([(1 << 30) - 5, 7] * 50)
     timed, untimed = solver_of(words), solver_of(words)
-    timed.now_us = lambda: next(ticks)
+    timed.work.now_us = lambda: next(ticks)
     demand, last = demands(words, 20, 16)
     for s in range(len(demand)):
         for solver in (timed, untimed):
