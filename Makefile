@@ -1,7 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check clean
+# What must have every branch tested, and the tests that do it.
+BRANCHES := core.supervisor core.limiter core.journal core.framing core.framing_twin core.authentic core.mac
+BRANCH_TESTS := $(addprefix tests/pump/core/test_,supervisor.py limiter.py journal.py framing.py mac.py intake.py) \
+	$(addprefix tests/pump/test_,admission.py app.py soft_limits.py takeover.py) tests/mesor/record/test_device_log.py
+
+.PHONY: run test branches check clean
 
 run: .venv/installed  ## set up, then run the default scenario on an emulated Pico
 	$(BIN)/mesor run
@@ -9,6 +14,10 @@ run: .venv/installed  ## set up, then run the default scenario on an emulated Pi
 test: .venv/installed-for-tests  ## set up, then run all tests
 	$(BIN)/mesor image
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+branches: .venv/installed-for-tests  ## hold the safety core to 100 % branch coverage
+	$(BIN)/python -m pytest -q $(BRANCH_TESTS) $(BRANCHES:%=--cov=pump.%) --cov=mesor.record.device_log \
+		--cov-branch --cov-report=term-missing --cov-fail-under=100
 
 check: .venv/installed-for-tests  ## lint and types
 	$(BIN)/ruff check

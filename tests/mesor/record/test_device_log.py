@@ -20,8 +20,8 @@ from mesor_hil.targets.ram_flash import RamFlash
 from mesor_hil.targets.twin import TwinTarget
 from pump.core.journal import Journal
 from pump.spec import journal as at
+from pump.spec import messages, reasons
 from pump.spec import program as layout
-from pump.spec import reasons
 from pump.spec import record as tick_record
 
 SECTORS = 4
@@ -116,6 +116,22 @@ def test_every_kind_of_page_is_told_in_a_line() -> None:
     assert [page.text.endswith(end) for page, end in zip(log.pages, ends, strict=True)] == [
         True
     ] * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        ([messages.STOP, 0, 2, 300], "stop, result 0, clock factor 300"),
+        ([messages.START, 0, 3, 1, 0, 255, 3_720], "clock factor 1, program 000000ff, at 01:02"),
+        ([messages.TAKE_OVER, 0, 3, 1, 0, -1], "result 0, clock factor 1, program ffffffff"),
+        ([messages.ACKNOWLEDGE, 0, 2, 1, 7], "acknowledge alarm 7"),
+        ([250, 0, 2, 1], "command 250, result 0, clock factor 1"),
+    ],
+)
+def test_every_command_is_told_in_a_line(content: list[int], end: str) -> None:
+    """Which program ran from when on, and what a person answered: what a reviewer asks first."""
+    (page,) = device_log(linked([(0, 1, at.COMMAND, content)])).pages
+    assert page.text.endswith(end)
 
 
 @pytest.mark.parametrize("kind", [at.COMMAND, at.TICK, at.FAULT, at.ALARM, at.HISTORY])

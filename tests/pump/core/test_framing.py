@@ -135,6 +135,14 @@ def test_decoding_never_writes_beyond_its_room(coded: bytes, room: int) -> None:
     assert out[room:] == b"\xa5" * (100 - room)
 
 
+@pytest.mark.parametrize(("plain", "coded"), WORKED_EXAMPLES)
+def test_decoding_needs_room_for_the_very_last_byte(plain: bytes, coded: bytes) -> None:
+    """Zeros that stand between blocks need room too, and are written without a look at one."""
+    assert decoded(coded[:-1], len(plain)) == plain
+    for room in range(len(plain)):
+        assert decoded(coded[:-1], room) is None
+
+
 @given(
     st.integers(0, 255), st.integers(0, 255), st.integers(0, 65535), st.binary(max_size=MAX - 8)
 )

@@ -284,6 +284,46 @@ def test_stop_after_a_full_ring_charges_what_was_not_logged() -> None:
     assert pump.power_up().volume >= pump.given
 
 
+def test_a_program_that_takes_over_a_full_ring_reserves_the_larger_day() -> None:
+    """No tick is logged any more, so neither program's cap may be forgotten."""
+    for day_max, reserved in ((DAY_MAX // 2, DAY_MAX), (2 * DAY_MAX, 2 * DAY_MAX)):
+        pump = Pump()
+        journal = pump.power_up()
+        journal.start(program(), FACTOR, DAY_S, 0)
+        for number in range(PAGES):
+            journal.tick(tick(number, 10), TICK_MS * number)
+        newer = program()
+        newer[layout.AT_STEPS_DAY_MAX] = day_max
+        assert journal.take_over(newer, reasons.STATE_RUNNING, TICK_MS * PAGES)
+        assert pump.read().pages[-1].reserve_steps == reserved
+        assert journal.tick(tick(PAGES, 10), TICK_MS * PAGES)
+        assert pump.read().pages[-1].kind == "command"
+
+
+def test_answers_to_alarms_leave_room_for_the_fault() -> None:
+    """However often a person silences it: the first cause must find its page."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    for number in range(3 * PAGES):
+        assert journal.command(messages.SILENCE, 0, reasons.STATE_RUNNING, number, 60)
+    assert journal.room == at.SPARE_PAGES // 2
+    assert journal.tick(tick(0, 0, reasons.STATE_FAULT), 3 * PAGES)
+    assert pump.read().pages[-1].kind == "fault"
+
+
+@pytest.mark.parametrize("page", [PAGES, PAGES + 1, 1 << 29, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_page_beyond_the_ring_is_not_read(page: int) -> None:
+    """Beyond it lie the files, the key among them."""
+    journal = Pump().power_up()
+    body = bytearray(messages.LOG_PAGE_BYTES)
+    frame = bytes(messages.HEADER_BYTES) + page.to_bytes(4, "little")
+    assert journal.copy_page(frame, len(frame), body) == reasons.RESULT_OUT_OF_RANGE
+    assert not any(body)
+    last = bytes(messages.HEADER_BYTES) + (PAGES - 1).to_bytes(4, "little")
+    assert journal.copy_page(last, len(last), body) == reasons.RESULT_OK
+
+
 def test_the_first_cause_is_kept_once() -> None:
     """A latched fault shows in every later tick; the ring must not fill with it."""
     pump = Pump()
