@@ -87,6 +87,7 @@ def prescribe(
     from mesor.dosing.prescription.machine_readable import as_json_object
     from mesor.dosing.prescription.report import print_prescription
 
+    _check_options(out, plot, syringe_mg_ml)
     file = read_table(PatientFile, read_file(patient), str(patient))
     if file.dose and doses is not None:
         raise DosingError(f"{patient} has [[dose]] and --doses names {doses}; keep one of them.")
@@ -101,16 +102,18 @@ def prescribe(
         next_at_h=next_at,
     )
     found = prescription_of(order)
-    # Written before anything is printed: a therapy that cannot be leaves no half answer.
+    # Written before anything is printed, and all or nothing: no half answer is left.
+    texts: dict[Path, str] = {}
     notes: tuple[str, ...] = ()
     if out is not None:
-        from mesor.dosing.prescription.therapy import write_therapy
+        from mesor.dosing.prescription.therapy import therapy_text
 
-        notes = write_therapy(found, out, syringe_mg_ml)
+        texts[out], notes = therapy_text(found, syringe_mg_ml)
     if plot is not None:
-        from mesor.dosing.prescription.plot import write_plot
+        from mesor.dosing.prescription.plot import plot_page
 
-        write_plot(found, plot)
+        texts[plot] = plot_page(found)
+    _write_all(texts)
     if as_json:
         typer.echo(json.dumps(as_json_object(found), indent=2))
         return
@@ -121,3 +124,28 @@ def prescribe(
             console.print(f"Written: {path}", highlight=False)
     for note in notes:
         console.print(note, highlight=False)
+
+
+def _check_options(out: Path | None, plot: Path | None, syringe_mg_ml: float | None) -> None:
+    """Raise DosingError for options that have nothing to act on, or one file for two."""
+    if syringe_mg_ml is not None and out is None:
+        raise DosingError(
+            f"--syringe-mg-ml {syringe_mg_ml:g} mg/mL is of the therapy of --out; give --out too."
+        )
+    if out is not None and plot is not None and out.resolve() == plot.resolve():
+        raise DosingError(f"--out and --plot both name {out}; give each a file of its own.")
+
+
+def _write_all(texts: dict[Path, str]) -> None:
+    """Write every file, or none where one cannot be written."""
+    parts = {path: path.with_name(f"{path.name}.part") for path in texts}
+    try:
+        for path, text in texts.items():
+            if path.is_dir():
+                raise DosingError(f"{path} is a folder; name a file in it.")
+            parts[path].write_text(text, encoding="utf-8")
+        for path, part in parts.items():
+            part.replace(path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)

@@ -83,7 +83,7 @@ class Target(Section):
 class Limit(Section):
     """What toxicity forbids, or a label does: a value that must not be exceeded."""
 
-    quantity: Literal["trough", "peak", "auc24", "level", "rate", "daily_dose"]
+    quantity: Literal["trough", "peak", "auc24", "auc", "level", "rate", "daily_dose"]
     most: Positive
     unit: Text
     note: Text | None = None

@@ -46,6 +46,11 @@ def label(key: str) -> tuple[str, str]:
     return name.replace("_", " "), measure.symbol
 
 
+def limit_name(quantity: str) -> str:
+    """Return what a limit is on, in words."""
+    return quantity.replace("auc", "AUC").replace("_", " ")
+
+
 def number(value: float) -> str:
     """Return a figure to three digits, and whole from a hundred on."""
     if not math.isfinite(value):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 from mesor.dosing.levels.plot import levels_plot
 from mesor.dosing.prescription.prescription import Prescription
@@ -14,8 +13,8 @@ from mesor.report.console import NOTICE
 _AFTER_H = 24.0
 
 
-def write_plot(found: Prescription, path: Path) -> None:
-    """Write the page; DosingError where there is nothing to plot."""
+def plot_page(found: Prescription) -> str:
+    """Return the page, HTML; DosingError where there is nothing to plot."""
     order = found.order
     if not order.levels:
         raise DosingError("--plot shows levels and there are none; give them with --levels.")
@@ -30,4 +29,4 @@ def write_plot(found: Prescription, path: Path) -> None:
             figure.to_html(full_html=False, include_plotlyjs="inline" if not plots else False)
         )
     head = f"<!doctype html><meta charset=utf-8><title>{escape(order.drug.name)}</title>"
-    path.write_text(f"{head}<p>{escape(NOTICE)}</p>{''.join(plots)}\n", encoding="utf-8")
+    return f"{head}<p>{escape(NOTICE)}</p>{''.join(plots)}\n"

@@ -27,6 +27,7 @@ from mesor.dosing.prescription.fits import (
     rhythm_assumed,
     rhythm_effects,
 )
+from mesor.dosing.prescription.labels import number
 from mesor.dosing.prescription.regimen import Expected, Regimen, Shape, expect
 from mesor.dosing.prescription.scrutiny import history_warnings, level_warnings, unused_values
 from mesor.errors import DosingError
@@ -82,6 +83,11 @@ def prescribe(order: Order) -> Prescription:
         raise DosingError(
             f"there are {len(order.levels)} levels and no doses; give what was infused as [[dose]]"
             " in the patient's file or with --doses."
+        )
+    if order.next_at_h is not None and not order.doses:
+        raise DosingError(
+            f"the next dose is asked for at {order.next_at_h:g} h and no dose was given before; "
+            "give what was as [[dose]] or with --doses."
         )
     refuse_without_activity(order)
     warnings: list[str] = []
@@ -142,8 +148,8 @@ def _dose_warnings(order: Order, columns: tuple[Column, ...]) -> list[str]:
         for limit in order.drug.limits:
             if limit.quantity == "daily_dose" and column.regimen.daily_mg > limit.most:
                 said.append(
-                    f"{column.name}: {column.regimen.daily_mg:.4g} mg a day is above the limit of "
-                    f"{limit.most:g} {limit.unit}."
+                    f"{column.name}: {number(column.regimen.daily_mg)} mg a day is above the "
+                    f"limit of {number(limit.most)} {limit.unit}."
                 )
         share = column.expected.exceeds_limit
         if share is not None and share > _RISK_WARNED:

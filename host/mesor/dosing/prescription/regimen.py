@@ -33,6 +33,7 @@ from mesor.errors import DosingError
 _GRID = 257
 _DAY_H = 24.0
 _BLOOD_LIMITS = ("trough", "peak", "auc24", "level")
+_COURSE_LIMITS = ("peak", "auc", "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,8 @@ def applying(limits: tuple[Limit, ...], shape: Shape) -> tuple[Limit, ...]:
 
     A continuous infusion has no trough: where an area is limited too, that one judges it.
     """
-    found = tuple(limit for limit in limits if limit.quantity in _BLOOD_LIMITS)
+    known = _COURSE_LIMITS if shape.interval_h is None else _BLOOD_LIMITS
+    found = tuple(limit for limit in limits if limit.quantity in known)
     if shape.continuous and any(limit.quantity == "auc24" for limit in found):
         return tuple(limit for limit in found if limit.quantity != "trough")
     return found
@@ -225,6 +227,7 @@ def exceeded(found: Profile, limit: Limit) -> bool:
         "peak": found.peak_mg_l,
         "level": found.peak_mg_l,
         "auc24": found.auc24_mg_h_l,
+        "auc": found.course_auc_mg_h_l,
     }
     return values[limit.quantity] > limit.most
 

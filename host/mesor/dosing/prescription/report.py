@@ -18,6 +18,7 @@ from mesor.dosing.prescription.labels import (
     chance,
     covariate_value,
     label,
+    limit_name,
     number,
     percent,
 )
@@ -204,7 +205,7 @@ def _below(found: Prescription, sources: Sources) -> list[str]:
         lines.append(f"Target: {found.aim.says} {sources.cite(found.aim.source)}.")
     if found.order.drug.limits:
         limits = (
-            f"{item.quantity} {item.most:g} {item.unit} "
+            f"{limit_name(item.quantity)} {item.most:g} {item.unit} "
             f"{sources.cite(found.order.drug.sources[item.source].text)}"
             for item in found.order.drug.limits
         )

@@ -53,10 +53,16 @@ _HEADROOM = 1.6  # of a pulse: for volumes that much larger than the likeliest
 
 
 def write_therapy(found: Prescription, path: Path, syringe_mg_ml: float | None) -> tuple[str, ...]:
-    """Write the therapy file, and return what must be told of it.
+    """Write the therapy file, and return what must be told of it; errors as therapy_text's."""
+    text, notes = therapy_text(found, syringe_mg_ml)
+    path.write_text(text, encoding="utf-8")
+    return notes
 
-    It is read as the compiler reads it before it is written.  Raises DosingError where the
-    pump cannot hold the aim.
+
+def therapy_text(found: Prescription, syringe_mg_ml: float | None) -> tuple[str, tuple[str, ...]]:
+    """Return the therapy file, read as the compiler reads it, and what must be told of it.
+
+    Raises DosingError where the pump cannot hold the aim.
     """
     table = _table(found, syringe_mg_ml)
     notes = _notes(found, table["drug"]["conc_mg_ml"])
@@ -71,8 +77,7 @@ def write_therapy(found: Prescription, path: Path, syringe_mg_ml: float | None) 
         read_table(TherapyFile, text, "the therapy").problem()
     except MesorError as error:
         raise DosingError(f"no therapy can be made of this prescription: {error}") from None
-    path.write_text(text, encoding="utf-8")
-    return notes
+    return text, notes
 
 
 def _notes(found: Prescription, conc_mg_ml: float) -> tuple[str, ...]:
@@ -84,6 +89,8 @@ def _notes(found: Prescription, conc_mg_ml: float) -> tuple[str, ...]:
             "The controller's model has two compartments; the slowest of this patient's three "
             "is left to its feedback."
         )
+    if found.fits and found.fits[0].person.unbound:
+        notes.append("Levels here are of unbound drug: the sensor must read unbound drug.")
     if own.saturable:
         notes.append("The controller's model is linear; its clearance is that at the target.")
     if found.order.drug.target.index == "effect_site_level":

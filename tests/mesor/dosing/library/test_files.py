@@ -72,6 +72,32 @@ def test_each_file_loads_with_a_model_a_target_and_a_fixed_dose(name: str) -> No
 
 
 @pytest.mark.parametrize("name", WANTED)
+def test_each_drug_has_variability_and_a_limit(name: str) -> None:
+    """The list of the issue: model, variability, target, limits, sources."""
+    drug = load_drug(name)
+    assert drug.limits
+    assert any(item.cv or item.omega_squared for item in drug.model().section.parameter)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity", "most"),
+    [  # labels of the United States, and of the United Kingdom for remifentanil
+        ("ciprofloxacin", "daily_dose", 3 * 400.0),
+        ("ciprofloxacin", "rate", 400.0),
+        ("piperacillin", "daily_dose", 4 * 4000.0),
+        ("penicillin-g", "daily_dose", 24 * 600.0),
+        ("remifentanil", "level", 0.015),
+        ("vancomycin", "rate", 1000.0),
+        ("amikacin", "daily_dose", 1500.0),
+    ],
+)
+def test_limits_are_those_of_the_labels(name: str, quantity: str, most: float) -> None:
+    """In mg a day, mg/h and mg/L."""
+    found = {limit.quantity: limit.most for limit in load_drug(name).limits}
+    assert found[quantity] == most
+
+
+@pytest.mark.parametrize("name", WANTED)
 def test_every_number_in_a_file_stands_beside_a_source(name: str) -> None:
     """In the same table, or in that around a table of factors."""
     assert unsourced(tomllib.loads(text_of(name)), name) == []

@@ -281,6 +281,30 @@ def test_the_plot_is_a_page_of_its_own(mesor: Any, tmp_path: Path) -> None:
         ),
         (
             BODY + KIDNEYS,
+            ("--drug", "vancomycin", "--out", "t.toml", "--plot", "p.html"),
+            None,
+            "--plot shows levels",
+        ),
+        (
+            BODY + KIDNEYS + DOSES,
+            ("--drug", "vancomycin", "--out", "t.toml", "--plot", "none/p.html"),
+            LEVELS,
+            "none/p.html",
+        ),
+        (
+            BODY + KIDNEYS,
+            ("--drug", "vancomycin", "--syringe-mg-ml", "5"),
+            None,
+            "--syringe-mg-ml 5 mg/mL is of the therapy of --out",
+        ),
+        (
+            BODY + KIDNEYS,
+            ("--drug", "vancomycin", "--next-at", "25"),
+            None,
+            "the next dose is asked for at 25 h and no dose was given before",
+        ),
+        (
+            BODY + KIDNEYS,
             ("--drug", "vancomycin", "--target", "-5"),
             None,
             "--target is -5; it must be more than 0",
