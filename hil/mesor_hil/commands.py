@@ -8,6 +8,7 @@ its own room, so that no other waits for it.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from mesor.errors import ScenarioError
@@ -44,6 +51,7 @@ def register(app: typer.Typer) -> None:
     app.command("compile", rich_help_panel="Dose")(compile_)
     app.command("bench", rich_help_panel="Bench")(bench)
     app.command("soak", rich_help_panel="Bench")(soak)
+    app.command("campaign", rich_help_panel="Bench")(campaign)
 
 
 def run(
@@ -186,6 +194,52 @@ def soak(
         Console().print(f"{seeds} seeds, {len(broken)} violations, {per_minute:.0f} a minute")
     if broken:
         raise typer.Exit(EXIT_FAILED)
+
+
+def campaign(
+    spec: Annotated[str, typer.Argument(help="Shipped name, or path of a campaign's TOML.")],
+    patients: Annotated[int, typer.Option(min=2, help="How many virtual patients.")] = 200,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    seed: Annotated[int | None, typer.Option(help="Instead of the campaign's own.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for result and report.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Dose the same virtual patients by the standard dose, a priori, and closed loop."""
+    from mesor_hil.campaign import load_campaign, run_campaign
+    from mesor_hil.campaign.report import print_result, write_result
+
+    loaded = load_campaign(spec)
+    if seed is not None:
+        if seed < 0:
+            raise ScenarioError(f"The seed is {seed}; it must be zero or more.")
+        loaded = loaded.model_copy(update={"seed": seed})
+    folder = out or Path("runs") / f"{loaded.name}-{patients}-seed{loaded.seed}"
+    if folder.exists() and not folder.is_dir():
+        raise ScenarioError(f"{folder} is a file; --out needs a folder for the campaign.")
+    with _counting(Console(stderr=True)) as bar:
+        task = bar.add_task(loaded.name, total=patients)
+        result, people = run_campaign(
+            loaded, patients, jobs, lambda done, _of: bar.update(task, completed=done)
+        )
+    report = write_result(folder, loaded, result, people)
+    if as_json:
+        _print_json(result)
+    else:
+        print_result(result)
+        Console().print(f"Report: {report}", soft_wrap=True)
+
+
+def _counting(console: Console) -> Progress:
+    """Return the bar of a campaign: patients done, time, and time that is left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} patients"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 def _bench_tick(as_json: bool) -> None:

@@ -17,7 +17,7 @@ from mesor.report.figures import course_figures, figures
 from mesor.report.plots import plots
 from mesor.report.summary import read_summary
 
-_STYLE = """
+STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; max-width: 68rem; margin: 2rem auto;
   padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin-bottom: .2rem; } h2 { font-size: 1.1rem; }
@@ -89,7 +89,7 @@ def _page(summary: dict[str, Any], run: RunRecord) -> str:
     """Return the whole page."""
     return _PAGE.format(
         title=html.escape(f"{summary['scenario']} on {summary['target']}"),
-        style=_STYLE,
+        style=STYLE,
         plotly=get_plotlyjs(),
         subtitle=html.escape(_subtitle(summary)),
         verdict="pass" if summary["verdict"] == "pass" else "fail",

@@ -80,6 +80,14 @@ def therapy_text(found: Prescription, syringe_mg_ml: float | None) -> tuple[str,
     return text, notes
 
 
+def therapy_file(found: Prescription, syringe_mg_ml: float | None = None) -> TherapyFile:
+    """Return the therapy as the compiler reads it, without writing it anywhere.
+
+    Raises DosingError or ScenarioError where the pump cannot hold the aim.
+    """
+    return read_table(TherapyFile, tomli_w.dumps(_table(found, syringe_mg_ml)), "the therapy")
+
+
 def _notes(found: Prescription, conc_mg_ml: float) -> tuple[str, ...]:
     """Return what whoever sets the pump up has to know."""
     own = likeliest(found).disposition
