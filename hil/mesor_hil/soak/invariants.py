@@ -182,8 +182,9 @@ def _until_fault(records: list[list[int]]) -> Iterator[list[int]]:
 
 
 def _decided(record: Sequence[int]) -> tuple[int, ...]:
-    """Return the words of a record that its log page holds, but what the pump measured of itself.
+    """Return the words of a record that its log page holds and that decide something.
 
-    That is noted between frame and page.
+    What the pump measures of itself is noted between frame and page.
     """
-    return tuple(word for place, word in enumerate(record[: at.PLAN]) if place not in at.MEASURED)
+    kept = enumerate(record[: min(at.PLAN, journal.CONTENT_WORDS)])
+    return tuple(word for place, word in kept if place not in at.MEASURED)
