@@ -10,7 +10,7 @@ from mesor.program import Program
 from mesor.record.device_log import device_log
 from mesor_hil.soak.witness import Life, Standstill, Witness
 from pump.core.supervisor import NEXT
-from pump.spec import alarms, limits, reasons
+from pump.spec import alarms, journal, limits, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
 
