@@ -8,17 +8,28 @@ milliseconds: a bench may run therapy time `clock_factor` times faster, a therap
 it at 1.
 """
 
-from pump.compat import micropython
+from pump.compat import const, micropython
 from pump.core.commands import LONG, Commands
 from pump.core.detectors import of_flags
 from pump.core.intake import copy_words
 from pump.core.journal import Journal
+from pump.core.line import Relief
 from pump.core.link import Link
 from pump.core.panel import Panel
 from pump.core.supervisor import Supervisor
 from pump.core.therapy import Therapy
 from pump.spec import limits, messages, reasons
+from pump.spec import program as layout
 from pump.spec import record as at
+
+_BLOCKED = const(reasons.FLAG_OCCLUSION | reasons.FLAG_PRESSURE_HIGH)
+# With any of these the motor does not even turn back.
+_STAND = const(
+    reasons.FLAG_DOOR_OPEN
+    | reasons.FLAG_AIR_IN_LINE
+    | reasons.FLAG_DRIVER_FAULT
+    | reasons.FLAG_PRESSURE_LOW
+)
 
 
 class App:
@@ -30,9 +41,10 @@ class App:
         self.journal = Journal(board.flash, board.now_ms())
         self.panel = Panel(board, self.supervisor)
         self.therapy = Therapy()
+        self.relief = Relief(board, self.journal)
         self.link = Link(board)
         self.commands = Commands(
-            board, self.link, self.supervisor, self.therapy, self.journal, self.panel
+            board, self.link, self.supervisor, self.therapy, self.journal, self.panel, self.relief
         )
         self._received_us = 0  # when the pass of the loop began
 
@@ -50,6 +62,8 @@ class App:
         most = limits.FEED_INTERVAL_MS
         if self.therapy.schedule is not None:
             most = self.therapy.schedule.wait_ms(self.board.now_ms())
+            if self.relief.is_on:
+                most = min(most, limits.RELIEF_LOOK_MS)
         return self.panel.wait_ms(most)
 
     @micropython.native
@@ -88,15 +102,30 @@ class App:
         """Stop the motor at once for what its next tick will latch, and say so once."""
         board, therapy = self.board, self.therapy
         flags = board.flags()
-        if not flags or not self.supervisor.delivers():
+        if self.relief.is_on:
+            self.relief.go_on(board.pressure_raw(), flags, board.now_ms())
+        elif self.supervisor.delivers() and not therapy.alarm_flags:
+            flags |= therapy.line.look(board.pressure_raw(), board.now_ms())
+            if flags:
+                self.panel.alarms.add(of_flags(flags), board.now_ms())
+                self._stand_still(flags)
+                self.link.body[0] = flags
+                self.link.send(messages.ALARM, 1)
+                self.journal.alarm(flags, board.now_ms())
+        if flags and self.supervisor.delivers():
+            therapy.alarm_flags |= flags
+
+    @micropython.native
+    def _stand_still(self, flags: int) -> None:
+        """Stop the motor; for a blocked line alone, take back what it has stored."""
+        if self.relief.is_on:
             return
-        if not therapy.alarm_flags:
-            self.panel.alarms.add(of_flags(flags), board.now_ms())
-            board.abort_steps()
-            self.link.body[0] = flags
-            self.link.send(messages.ALARM, 1)
-            self.journal.alarm(flags, board.now_ms())
-        therapy.alarm_flags |= flags
+        self.board.abort_steps()
+        if flags & _BLOCKED and not flags & _STAND:
+            line = self.therapy.line
+            steps_max = self.therapy.controller.words[layout.AT_BACK_OFF_STEPS_MAX]
+            self.relief.begin(line, steps_max, self.board.now_ms())
+            line.begin_batch(0, 1, self.board.now_ms())
 
     @micropython.native
     def _run_tick(self) -> None:
@@ -108,7 +137,11 @@ class App:
         micropython.heap_lock()
         try:
             board.read_inputs(record)
+            if not therapy.alarm_flags and self.supervisor.delivers():
+                therapy.alarm_flags = therapy.line.look(record[at.PRESSURE_RAW], began_ms)
             record[at.BOARD_FLAGS] |= therapy.alarm_flags
+            record[at.STEPS_BACK] = self.relief.steps_back
+            self.relief.steps_back = 0
             if 0 < record[at.HEAP_FREE] < limits.HEAP_FREE_MIN:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_MEMORY_LOW
             record[at.CONFIRMED] = therapy.confirmed
@@ -118,9 +151,9 @@ class App:
             record[at.READING_PRESENT] = 1 if therapy.has_reading else 0
             steps = therapy.controller.decide()
             if steps:
-                board.start_steps(steps, therapy.schedule.window_ms(board.now_ms()) * 1000)
+                self._make(steps)
             elif not self.supervisor.delivers():
-                board.abort_steps()
+                self._stand_still(record[at.BOARD_FLAGS])
         except Exception:
             board.abort_steps()
             self._fault_internally(record)
@@ -133,6 +166,14 @@ class App:
             board.abort_steps()  # what is given from now on would not be in the account
             self.supervisor.trip(reasons.FAULT_INTERNAL)
         board.grant_feeds(therapy.credit_ms())
+
+    @micropython.native
+    def _make(self, steps: int) -> None:
+        """Set the motor to make this tick's steps."""
+        now_ms = self.board.now_ms()
+        window_ms = self.therapy.schedule.window_ms(now_ms)
+        self.board.start_steps(steps, window_ms * 1000)
+        self.therapy.line.begin_batch(steps, window_ms, now_ms)
 
     def _fault_internally(self, record) -> None:
         """Latch that the tick itself failed, and say so in its record."""

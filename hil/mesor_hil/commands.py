@@ -144,7 +144,7 @@ def compile_(
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="What to measure: tick or solver.")],
+    name: Annotated[str, typer.Argument(help="What to measure: tick, solver or occlusion.")],
     quick: Annotated[bool, typer.Option(help="solver: a few states of each.")] = False,
     horizon: Annotated[
         list[int] | None, typer.Option(help="solver: only this; may be repeated.")
@@ -159,11 +159,13 @@ def bench(
     """Measure on the emulated Pico: the tick by stage, or our solver beside its rivals."""
     if name == "tick":
         _bench_tick(as_json)
+    elif name == "occlusion":
+        _bench_occlusion(as_json)
     elif name == "solver":
         rows = _compared(horizon, quick, fresh, page)
         _show_rows(rows, plot, page, as_json)
     else:
-        raise ScenarioError(f"There is no benchmark {name!r}; there are: tick, solver.")
+        raise ScenarioError(f"There is no benchmark {name!r}; there are: tick, solver, occlusion.")
 
 
 def soak(
@@ -254,6 +256,28 @@ def _bench_tick(as_json: bool) -> None:
     for stage in stages:
         figures = (stage.median_us, stage.mean_us, stage.max_us)
         table.add_row(stage.name, *(f"{us:,.0f}" for us in figures))
+    Console().print(table)
+
+
+def _bench_occlusion(as_json: bool) -> None:
+    """Block the line at four rates."""
+    from mesor_hil.bench_occlusion import bench_occlusion
+
+    rows = list(bench_occlusion(_say))
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+        return
+    heads = ("mL/h", "found s", "bolus mL", "unrelieved mL", "by limit alone s", "bolus then mL")
+    table = Table(*heads, box=None)
+    for row in rows:
+        table.add_row(
+            f"{row.rate_ml_h:g}",
+            f"{row.found_s:,.1f}",
+            f"{row.bolus_ml:.4f}",
+            f"{row.bolus_unrelieved_ml:.3f}",
+            f"{row.found_by_limit_s:,.0f}",
+            f"{row.bolus_by_limit_ml:.2f}",
+        )
     Console().print(table)
 
 

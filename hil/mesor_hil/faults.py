@@ -13,9 +13,13 @@ from typing import Literal
 
 from mesor_hil.scenarios import Scenario
 from mesor_hil.targets.board_faults import BOARD_FAULTS, PinFault
-from pump.spec import limits
+from pump.spec import limits, reasons
 
 PIN_STOP_S = limits.CHECK_INTERVAL_MS / 1000.0 + 0.05  # until the pump looks, and a tick's work
+_ALARMS = {kind: fault.alarm for kind, fault in BOARD_FAULTS.items()} | {
+    "line_blocked": reasons.FAULT_PRESSURE_HIGH,
+    "line_blocked_upstream": reasons.FAULT_PRESSURE_LOW,
+}
 Change = Literal["begins", "must_have_stopped", "ends"]
 
 
@@ -52,5 +56,5 @@ def fault_events(scenario: Scenario, start_s: float) -> list[FaultEvent]:
 
 def first_alarm(scenario: Scenario) -> int | None:
     """Return the fault that the pump must latch first, pump.spec.reasons.FAULT_*, or None."""
-    board = [fault for fault in scenario.faults if fault.kind in BOARD_FAULTS]
-    return BOARD_FAULTS[min(board, key=lambda fault: fault.at_h).kind].alarm if board else None
+    stopping = [fault for fault in scenario.faults if fault.kind in _ALARMS]
+    return _ALARMS[min(stopping, key=lambda fault: fault.at_h).kind] if stopping else None

@@ -19,15 +19,18 @@ import numpy.typing as npt
 from mesor.errors import LinkError
 from mesor.link import PumpClient
 from mesor.patients import VirtualPatient
+from mesor.program import line
 from mesor_hil.faults import FaultEvent, fault_events
-from mesor_hil.plant import ConcentrationSensor, SensorReading
+from mesor_hil.plant import BLOCKS, ConcentrationSensor, Line, SensorReading
 from mesor_hil.scenarios import Scenario
-from mesor_hil.targets.board_faults import BOARD_FAULTS
+from mesor_hil.targets.board_faults import BOARD_FAULTS, VoltageFault
 from mesor_hil.targets.target import Target
+from pump.spec import reasons
 from pump.spec import record as at
 
 _ANSWER_SHARE = 0.9  # of a tick: how long the answer to a reading may take
 _LINE_STREAM = 2  # first word of the spawn key; patients use 0, the sensor 1
+_LINE_STEP_S = 0.02  # how finely a blocked line's pressure is followed
 _NOISE_BYTES = 300  # before each reading while the line is noisy
 _SILENCE_TICKS = 2  # without a record the pump is taken for dead
 _START_MARGIN_SHARE = 0.05  # of a tick: from START to the first reading
@@ -56,6 +59,8 @@ class Trace:
     final_conc_mg_l: float = 0.0
     edges_total: int = 0
     counted_at_pin: bool = True
+    edges_back_total: int = 0  # while DIRECTION said backwards
+    line: Line | None = None  # as the run left it
     edges_after_stop: int | None = None  # after a board fault had had its time; None without one
 
 
@@ -84,13 +89,20 @@ class Session:
             np.random.SeedSequence(scenario.seed, spawn_key=(_LINE_STREAM,))
         )
         self._edges_at_stop: int | None = None
+        self._line = Line(self._mechanics.microstep_nl)
+        self._delivered = 0  # microsteps that reached the patient since the last dose
+        self._back_before = 0
         self._commanded = 0  # microsteps of the records since the last dose
         self._edges_before = 0
+        self._edges_pushed = 0
 
     def run(self, on_step: OnStep | None = None, progress: Progress | None = None) -> Trace:
         """Start the therapy, run all ticks, stop it; raise LinkError when the pump goes silent."""
         trace = Trace(counted_at_pin=self._target.step_edges() is not None)
-        self._edges_before = self._target.step_edges() or 0
+        trace.line = self._line
+        self._edges_before = self._edges_pushed = self._target.step_edges() or 0
+        self._back_before = self._target.step_edges_back()
+        began_back = self._back_before
         confirmations = self._scenario.confirmations
         at_start = [entry.limit for entry in confirmations if entry.at_h == 0.0]
         factor, day_s = self._scenario.bench.clock_factor, self._scenario.start_day_s
@@ -109,6 +121,7 @@ class Session:
                     progress(tick + 1, self._scenario.tick_count, step.conc_mg_l)
             self._pass_until(start_s + self._scenario.tick_count * self._device_tick_s)
             trace.edges_total = sum(step.edges for step in trace.steps) + self._dose()[0]
+            trace.edges_back_total = self._target.step_edges_back() - began_back
             if self._edges_at_stop is not None:
                 trace.edges_after_stop = self._edges_before - self._edges_at_stop
         finally:
@@ -175,11 +188,31 @@ class Session:
         counted = self._target.step_edges()
         edges = self._commanded if counted is None else counted - self._edges_before
         self._edges_before = counted or 0
+        if counted is None:
+            self._delivered += self._line.push(self._commanded)
+        else:
+            self._push_line(counted)
         self._commanded = 0
+        # Blood that came back into an open line is drug that has not left it: none is given.
+        given = max(0, self._delivered)
+        self._delivered -= given
         conc_mg_ml = self._scenario.drug.conc_mg_ml
-        rate_mg_h = self._mechanics.rate_mg_h(edges, conc_mg_ml, self._tick_s)
+        rate_mg_h = self._mechanics.rate_mg_h(given, conc_mg_ml, self._tick_s)
         self._patient.advance(rate_mg_h, self._tick_s)
-        return edges, self._mechanics.dose_mg(edges, conc_mg_ml)
+        return edges, self._mechanics.dose_mg(given, conc_mg_ml)
+
+    def _push_line(self, counted: int) -> None:
+        """Let the line take up what the plunger has moved since the last time."""
+        back = self._target.step_edges_back()
+        moved = counted - self._edges_pushed - (back - self._back_before)
+        self._edges_pushed, self._back_before = counted, back
+        self._delivered += self._line.push(moved)
+
+    def _show_pressure(self) -> None:
+        """Put the line's pressure on the pump's sensor."""
+        volts = line.volts(self._line.pressure_mmhg())
+        shown = VoltageFault(at.PRESSURE_RAW, volts, reasons.FAULT_PRESSURE_HIGH)
+        self._target.set_fault(shown, True)
 
     def _pass_until(self, until_s: float) -> None:
         """Let device time pass, with the faults that happen in it."""
@@ -197,6 +230,13 @@ class Session:
                 self._edges_at_stop = self._target.step_edges()
         elif fault is not None:
             self._target.set_fault(fault, event.change == "begins")
+        elif event.kind in BLOCKS:
+            self._push_line(self._target.step_edges() or 0)
+            if event.change == "begins":
+                self._line.block = event.kind
+            else:
+                self._delivered += self._line.free()
+            self._show_pressure()
         elif event.change == "begins":
             self._present.add(event.kind)
         else:
@@ -205,5 +245,10 @@ class Session:
     def _wait_until(self, until_s: float) -> None:
         """Let device time pass; the client keeps what the pump sends meanwhile."""
         while self._target.now_s < until_s:
-            self._target.advance(until_s)
+            if self._line.block is None:
+                self._target.advance(until_s)
+            else:
+                self._target.advance(min(until_s, self._target.now_s + _LINE_STEP_S))
+                self._push_line(self._target.step_edges() or 0)
+                self._show_pressure()
             self._client.receive()

@@ -28,6 +28,8 @@ from mesor_hil.session import Trace
 from pump.spec import alarm_words, alarms, reasons
 from pump.spec import record as at
 
+_BOLUS_ML_MAX = 0.5  # Generic Infusion Pump requirements, 1.10.7
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -198,6 +200,12 @@ def _fault_checks(scenario: Scenario, trace: Trace, records: npt.NDArray[np.int3
         return [at_most("ticks_in_fault", float(len(in_fault)), 0.0, "ticks")]
     named = float(len(in_fault) > 0 and bool((in_fault[:, at.FAULT_REASON] == expected).all()))
     checks = [at_least("expected_alarm", named, 1.0, "")]
+    if trace.line is not None and trace.line.bolus_steps is not None:
+        bolus_ml = scenario.pump.mechanics().volume_ml(trace.line.bolus_steps)
+        checks.append(at_most("post_occlusion_bolus", bolus_ml, _BOLUS_ML_MAX, "mL"))
+        told = int(records[:, at.STEPS_BACK].sum())
+        untold = float(abs(trace.edges_back_total - told))
+        checks.append(at_most("steps_back_untold", untold, 0.0, "steps"))
     if trace.edges_after_stop is not None:
         checks.append(at_most("steps_after_stop", float(trace.edges_after_stop), 0.0, "steps"))
     return checks

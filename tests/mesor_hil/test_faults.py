@@ -13,6 +13,7 @@ from mesor.errors import LinkError
 from mesor.program import Program
 from mesor.record.log import read_log
 from mesor_hil.faults import PIN_STOP_S
+from mesor_hil.plant import BLOCKS
 from mesor_hil.run import Order, execute
 from mesor_hil.scenarios import Scenario, resolved_toml
 from mesor_hil.scenarios.loader import read_scenario
@@ -66,7 +67,36 @@ def test_a_fault_of_the_board_is_named_and_stops_the_motor(
     assert [(alarm["t_s"], alarm["id"]) for alarm in summary["alarms"]] == [(1200, NAMES[kind])]
     record = read_log(tmp_path).telemetry[4]
     cut_short = record[at.STEPS_DONE] < read_log(tmp_path).telemetry[3][at.STEPS]
-    assert cut_short == is_pin
+    assert cut_short == (is_pin or kind == "pressure_high")  # which is looked at as often
+
+
+@pytest.mark.hazard("occlusion", "occlusion_bolus")
+@pytest.mark.parametrize("target", ["twin", "emulator"])
+def test_a_blocked_line_is_found_relieved_and_gives_no_bolus(
+    scenario: Scenario, program: Program, tmp_path: Path, target: str
+) -> None:
+    """GIP 1.10.7 allows 0.5 mL after release; edges back are counted at the pins and all told."""
+    faulty = with_fault(scenario, 0.75, kind="line_blocked", at_h=FAULT_H, lasts_h=0.4)
+    summary = run(faulty, program, target, tmp_path)
+    checks = {check["id"]: check for check in summary["checks"]}
+    assert summary["verdict"] == "pass", checks
+    assert checks["post_occlusion_bolus"]["value"] < 0.05
+    records = read_log(tmp_path).telemetry
+    back_ml = records[:, at.STEPS_BACK].sum() * 69.25e-6
+    assert 0.1 < back_ml < 0.5  # what it would have been
+    assert [alarm["id"] for alarm in summary["alarms"]] == ["fault_pressure_high"]
+
+
+@pytest.mark.hazard("occlusion")
+def test_a_line_blocked_upstream_is_found(
+    scenario: Scenario, program: Program, tmp_path: Path
+) -> None:
+    """Nothing comes, the pressure falls, and nothing is turned back."""
+    faulty = with_fault(scenario, 1.0, kind="line_blocked_upstream", at_h=FAULT_H)
+    summary = run(faulty, program, "twin", tmp_path)
+    assert summary["verdict"] == "pass", summary["checks"]
+    assert [alarm["id"] for alarm in summary["alarms"]] == ["fault_pressure_low"]
+    assert not read_log(tmp_path).telemetry[:, at.STEPS_BACK].any()
 
 
 def test_a_pump_that_looks_at_its_pins_too_late_fails_the_verdict(
@@ -110,7 +140,7 @@ def test_noise_on_the_line_costs_readings_and_nothing_else(
 
 def test_every_fault_that_a_scenario_may_name_can_be_made() -> None:
     """Two lists of the same names, held equal."""
-    assert set(get_args(FaultKind)) == {*BOARD_FAULTS, "sensor_silent", "line_noise"}
+    assert set(get_args(FaultKind)) == {*BOARD_FAULTS, *BLOCKS, "sensor_silent", "line_noise"}
     assert set(NAMES) == set(BOARD_FAULTS)
 
 

@@ -34,6 +34,8 @@ class FakeBoard:
     grants: list[int] = field(default_factory=list)  # ms of credit
     watchdog_starts: int = 0
     overlaps: int = 0
+    back_batches: list[tuple[int, int, int]] = field(default_factory=list)
+    backs_told: int = 0
     flash: RamFlash = field(default_factory=lambda: RamFlash(8))
     key_content: bytes = wire.KEYS
     nonces: int = 0
@@ -89,6 +91,24 @@ class FakeBoard:
     def abort_steps(self) -> None:
         self._aborted_steps = self.steps_done()
         self.aborts.append(self.time_ms)
+
+    def start_back(self, step_count: int, window_us: int) -> None:
+        self.back_batches.append((self.time_ms, step_count, window_us))
+
+    def steps_back(self) -> int:
+        """Return the steps of the last batch back, made by now; each is told once."""
+        if len(self.back_batches) == self.backs_told:
+            return 0
+        self.backs_told = len(self.back_batches)
+        return self.steps_turned_back()
+
+    def steps_turned_back(self) -> int:
+        """Return what the last batch back has made by now."""
+        began_ms, steps, window_us = self.back_batches[-1]
+        return min(steps, steps * (self.time_ms - began_ms) * 1000 // window_us)
+
+    def pressure_raw(self) -> int:
+        return self.pressure
 
     def show(self, bits: int) -> None:
         self.shown.append((self.time_ms, bits))

@@ -45,6 +45,9 @@ class PicoBoard:
         self.now_ms = time.ticks_ms
         self.now_us = time.ticks_us
         self.abort_steps = self._stepper.abort
+        self.start_back = self._stepper.start_back
+        self.steps_back = self._stepper.steps_back
+        self.pressure_raw = self._sensors.pressure_raw
         self.show = self._lights.show
         self.flags = self._sensors.flags
         self.collect_garbage = gc.collect

@@ -24,6 +24,7 @@ class Sensors:
 
     def __init__(self):
         self._pressure = ADC(pins.PRESSURE)
+        self.pressure_raw = self._pressure.read_u16
         self._reservoir = ADC(pins.RESERVOIR)
         self._battery = ADC(pins.BATTERY)
         self._temperature = ADC(_TEMPERATURE)

@@ -144,7 +144,7 @@ def _address() -> int:
 
 
 class Stepper:
-    """One motor, forward only."""
+    """One motor: forward, and back only by the batch that relieves a blocked line."""
 
     def __init__(self):
         """Claim the pins and the state machine; the motor is not held."""
@@ -161,6 +161,8 @@ class Stepper:
         self._made = 0  # of those, made by a batch that is over
         self._told = 0  # of those, already returned by steps_done
         self._owed = 0  # steps of earlier batches that it has yet to return
+        self._is_back = False  # the latest batch turns the motor back
+        self._owed_back = 0
 
     @micropython.native
     def start(self, step_count: int, window_us: int) -> bool:
@@ -170,6 +172,16 @@ class Stepper:
         False, and nothing changes, for more than STEP_RATE_HZ_MAX or STEP_COUNT_MAX
         or a window that is not positive.
         """
+        return self._begin_batch(step_count, window_us, False)
+
+    @micropython.native
+    def start_back(self, step_count: int, window_us: int) -> bool:
+        """Do the same backwards; `steps_back` counts these edges, `steps_done` does not."""
+        return self._begin_batch(step_count, window_us, True)
+
+    @micropython.native
+    def _begin_batch(self, step_count: int, window_us: int, is_back: bool) -> bool:
+        """Check, set the direction and start."""
         if step_count < 0 or step_count > STEP_COUNT_MAX or window_us <= 0:
             return False
         if step_count > window_us // _PERIOD_US_MIN:
@@ -177,7 +189,8 @@ class Stepper:
         self._end_batch()
         if step_count == 0:
             return True
-        self._direction.value(1)
+        self._is_back = is_back
+        self._direction.value(0 if is_back else 1)
         self._enable.value(0)
         self._count = step_count
         self._running = True
@@ -218,6 +231,10 @@ class Stepper:
 
         Reading a running batch holds it for some 25 us.
         """
+        if self._is_back:
+            done = self._owed
+            self._owed = 0
+            return done
         if self.busy():
             _halt()
             self._made = self._count - _remaining()
@@ -228,6 +245,13 @@ class Stepper:
         return done
 
     @micropython.native
+    def steps_back(self) -> int:
+        """Return the backward edges of batches that are over, since the call before."""
+        done = self._owed_back
+        self._owed_back = 0
+        return done
+
+    @micropython.native
     def _end_batch(self) -> None:
         """Stop the batch if it runs, and keep what `steps_done` has yet to return."""
         if self.busy():
@@ -235,7 +259,12 @@ class Stepper:
             self._made = self._count - _remaining()
             _lower_step()
             self._running = False
-        self._owed += self._made - self._told
+        if self._is_back:
+            self._owed_back += self._made
+            self._is_back = False
+            self._direction.value(1)
+        else:
+            self._owed += self._made - self._told
         self._count = 0
         self._made = 0
         self._told = 0

@@ -25,7 +25,7 @@ LONG = (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.TAKE_OVER)
 class Commands:
     """Acts on supervisor, therapy, journal and panel for whoever speaks over the link."""
 
-    def __init__(self, board, link, supervised, therapy, journal, panel):
+    def __init__(self, board, link, supervised, therapy, journal, panel, relief):
         """Take what orders act on; the keys are the board's."""
         self._board = board
         self._link = link
@@ -33,6 +33,7 @@ class Commands:
         self._therapy = therapy
         self._journal = journal
         self._panel = panel
+        self._relief = relief
         keys = board.keys()
         self.session = authentic.Session(keys[: messages.KEY_BYTES])
         self.intake = intake.ProgramIntake(keys[messages.KEY_BYTES :])
@@ -162,6 +163,7 @@ class Commands:
             return reasons.RESULT_NO_LOG
         controller.planner.solver.now_us = board.now_us
         therapy.controller = controller
+        therapy.line.words = words
         self._link.body[:4] = checksum
         self._link.send(messages.TAKEN_OVER, 4)
         return reasons.RESULT_OK
@@ -170,6 +172,7 @@ class Commands:
         """Let a person answer an alarm; acknowledging the latched fault ends the therapy."""
         result = self._panel.press(frame, length)
         if self._supervisor.state == reasons.STATE_READY:
+            self._relief.end(self._board.now_ms())
             self._end_therapy()
         return result
 
@@ -246,6 +249,7 @@ class Commands:
 
     def _stop(self) -> int:
         """Stop the motor at once and end the therapy."""
+        self._relief.end(self._board.now_ms())
         self._board.abort_steps()
         self._supervisor.happen(EVENT_STOP)
         self._end_therapy()

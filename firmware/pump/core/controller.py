@@ -87,6 +87,7 @@ class Controller:
         self.move = 0  # of the tick before, Q(data_bits) of the full rate
         self._steps = 0
         self._output_state = words[layout.AT_OUTPUT_STATE]
+        self._back = 0  # microsteps that came back and the estimate has yet to lose
         # No reading yet is as bad as none for too long: the patient's level is not known.
         self._stale = words[layout.AT_STALE_TICKS_MAX]
         self._begun = False
@@ -179,9 +180,14 @@ class Controller:
         record = self.record
         words = self.words
         estimator = self.estimator
-        done = record[at.STEPS_DONE]
-        if done > words[layout.AT_STEPS_TICK_MAX]:
-            done = words[layout.AT_STEPS_TICK_MAX]
+        most = words[layout.AT_STEPS_TICK_MAX]
+        done = record[at.STEPS_DONE] - record[at.STEPS_BACK] - self._back
+        self._back = 0
+        if done > most:
+            done = most
+        elif done < -most:
+            self._back = -most - done  # a tick's worth at a time
+            done = -most
         if self._begun:
             estimator.predict((done * words[layout.AT_STEP_GAIN]) >> words[layout.AT_STEP_SHIFT])
             # A missed tick delivered nothing: its batch had expired.

@@ -25,7 +25,7 @@ _WORDS = const(6)
 
 @micropython.viper
 def of_flags(flags: int) -> int:
-    """Return the bits of what door, air, occlusion and driver show."""
+    """Return the bits of what door, air, occlusion, driver and line show."""
     found = 0
     if flags & reasons.FLAG_AIR_IN_LINE:
         found |= 1 << reasons.FAULT_AIR_IN_LINE
@@ -35,6 +35,10 @@ def of_flags(flags: int) -> int:
         found |= 1 << reasons.FAULT_DRIVER
     if flags & reasons.FLAG_DOOR_OPEN:
         found |= 1 << reasons.FAULT_DOOR_OPEN
+    if flags & reasons.FLAG_PRESSURE_HIGH:
+        found |= 1 << reasons.FAULT_PRESSURE_HIGH
+    if flags & reasons.FLAG_PRESSURE_LOW:
+        found |= 1 << reasons.FAULT_PRESSURE_LOW
     return found
 
 

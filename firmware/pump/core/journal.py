@@ -133,6 +133,10 @@ class Journal:
         """Log what stopped the motor between two ticks."""
         return self._append(at.ALARM, (flags,), now_ms, 0)
 
+    def relief(self, asked: int, made: int, now_ms: int) -> bool:
+        """Log what a blocked line was relieved of; what was given before stays in the account."""
+        return self._append(at.RELIEF, (asked, made), now_ms, 0)
+
     def tick(self, record, now_ms: int) -> bool:
         """Log a tick; False when a page that it needs could not be written.
 

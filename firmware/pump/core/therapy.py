@@ -8,6 +8,7 @@ one's caps begin with what was given.  Times are device ms and wrap at 2**30.
 from pump.compat import micropython
 from pump.core import intake
 from pump.core.controller import Controller
+from pump.core.line import Line
 from pump.core.schedule import Schedule, elapsed_ms
 from pump.spec import limits
 
@@ -18,6 +19,7 @@ class Therapy:
     def __init__(self):
         self.controller = None
         self.schedule = None
+        self.line = None
         self.tick = 0
         self.has_reading = False
         self.alarm_flags = 0  # of spec.reasons.FLAG_*, seen since the last tick
@@ -44,6 +46,7 @@ class Therapy:
         """
         tick_ms = tick_s * 1000 // factor
         self.controller = controller
+        self.line = Line(controller.words)
         self.schedule = Schedule(tick_ms, now_ms)
         self._tick_s = tick_s
         self._clock_factor = factor

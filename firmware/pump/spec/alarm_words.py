@@ -41,9 +41,9 @@ WORDS = {
     ),
     reasons.FAULT_PRESSURE_HIGH: (
         "fault_pressure_high",
-        "The pressure in the line is above the program's limit: it is blocked downstream",
+        "The pressure in the line is above the program's limit, or rises as only a blocked line's",
         "Clamp the line before it is freed, let the pressure go, " + _STEADY,
-        _TICK,
+        "0.3 s after 80 mmHg of rise, or the limit",
     ),
     reasons.FAULT_PRESSURE_LOW: (
         "fault_pressure_low",

@@ -52,6 +52,8 @@ FLAG_AIR_IN_LINE = const(2)
 FLAG_OCCLUSION = const(4)
 FLAG_DRIVER_FAULT = const(8)
 FLAG_MEMORY_LOW = const(16)  # of the pump itself; not looked at between ticks
+FLAG_PRESSURE_HIGH = const(32)  # high, or rising as only a blocked line's does
+FLAG_PRESSURE_LOW = const(64)
 
 # The most urgent has the lowest number; each is an alarm too (spec.alarms).
 FAULT_NONE = const(0)

@@ -103,6 +103,8 @@ FaultKind = Literal[
     "door_open",
     "air_in_line",
     "occlusion",
+    "line_blocked",
+    "line_blocked_upstream",
     "driver_fault",
     "pressure_high",
     "reservoir_empty",

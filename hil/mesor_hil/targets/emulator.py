@@ -57,7 +57,7 @@ class EmulatorTarget:
     def _power_up(self, board: VirtualPico) -> None:
         """Boot a board whose STEP pin is watched."""
         self.board = board
-        self._edges = board.count_rising_edges(pins.STEP)
+        self._edges, self._edges_back = board.count_by_level(pins.STEP, pins.DIRECTION)
         self._make_healthy()
         board.boot()
 
@@ -97,8 +97,12 @@ class EmulatorTarget:
             self.board.set_adc(fault.channel, volts)
 
     def step_edges(self) -> int:
-        """Return the rising edges that the STEP pin has shown."""
+        """Return the rising edges that the STEP pin has shown while DIRECTION was high."""
         return self._edges.count
+
+    def step_edges_back(self) -> int:
+        """Return those while the DIRECTION pin was low."""
+        return self._edges_back.count
 
     def identity(self) -> dict[str, str]:
         """Return image, firmware and emulator."""

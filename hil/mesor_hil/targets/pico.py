@@ -32,6 +32,10 @@ class PortTarget(SerialPipe):
     def step_edges(self) -> None:
         """Count nothing: there is no counter on the pin."""
 
+    def step_edges_back(self) -> int:
+        """Count nothing."""
+        return 0
+
     def identity(self) -> dict[str, str]:
         """Return the port."""
         return {"port": self.name}

@@ -36,7 +36,11 @@ class Target(Pipe, Protocol):
         ...
 
     def step_edges(self) -> int | None:
-        """Return the rising STEP edges so far; None where nobody counts them."""
+        """Return the rising STEP edges forward so far; None where nobody counts them."""
+        ...
+
+    def step_edges_back(self) -> int:
+        """Return the rising STEP edges so far while DIRECTION said backwards."""
         ...
 
     def identity(self) -> dict[str, str]:

@@ -24,6 +24,14 @@ from pump.spec import record as at
 _US_WRAP = 1 << 30
 
 
+def _done(batch: tuple[int, int, int], time_us: int) -> int:
+    """Return the steps that a batch (start_us, window_us, step_count) has done by now."""
+    start_us, window_us, step_count = batch
+    if time_us >= start_us + window_us:
+        return step_count
+    return step_count * (time_us - start_us) // window_us
+
+
 class TwinBoard:
     """Has the methods of pump.board.pico.PicoBoard; time is what the bench says it is."""
 
@@ -42,6 +50,8 @@ class TwinBoard:
         self.broken = 0  # what the board's self-test finds, bits of pump.core.self_test
         self._edges_before = 0  # of the batches that are over
         self._batch = (0, 0, 0)  # start_us, window_us, step_count
+        self._back_before, self._back_reported = 0, 0
+        self._back_batch = (0, 0, 0)
         self._reported = 0  # edges that the App has been told of
 
     def now_ms(self) -> int:
@@ -78,13 +88,34 @@ class TwinBoard:
 
     def start_steps(self, step_count: int, window_us: int) -> None:
         """Start a batch of evenly spaced steps, as the PIO does."""
-        self._edges_before += self._batch_edges()
+        self.abort_steps()
         self._batch = (self.time_us, window_us, step_count)
 
     def abort_steps(self) -> None:
         """Stop the motor at once."""
         self._edges_before += self._batch_edges()
         self._batch = (self.time_us, 0, 0)
+        self._back_before = self.edges_back()
+        self._back_batch = (self.time_us, 0, 0)
+
+    def start_back(self, step_count: int, window_us: int) -> None:
+        """Turn the motor back by a batch of evenly spaced steps."""
+        self.abort_steps()
+        self._back_batch = (self.time_us, window_us, step_count)
+
+    def steps_back(self) -> int:
+        """Return the backward steps made since the call before."""
+        back = self.edges_back()
+        self._back_reported, before = back, self._back_reported
+        return back - before
+
+    def edges_back(self) -> int:
+        """Return the backward steps since the beginning."""
+        return self._back_before + _done(self._back_batch, self.time_us)
+
+    def pressure_raw(self) -> int:
+        """Return what the line's sensor shows."""
+        return int(self.adc[at.PRESSURE_RAW])
 
     def edges(self) -> int:
         """Return the steps done since the beginning."""
@@ -92,10 +123,7 @@ class TwinBoard:
 
     def _batch_edges(self) -> int:
         """Return the steps that the present batch has done by now."""
-        start_us, window_us, step_count = self._batch
-        if self.time_us >= start_us + window_us:
-            return step_count
-        return step_count * (self.time_us - start_us) // window_us
+        return _done(self._batch, self.time_us)
 
     def show(self, bits: int) -> None:
         """Keep what buzzer and lights show."""
@@ -187,6 +215,10 @@ class TwinTarget:
     def step_edges(self) -> int:
         """Return the steps of the modelled motor."""
         return self.board.edges()
+
+    def step_edges_back(self) -> int:
+        """Return the backward steps of the modelled motor."""
+        return self.board.edges_back()
 
     def identity(self) -> dict[str, str]:
         """Return the interpreter that runs the pump's sources."""

@@ -230,6 +230,18 @@ class VirtualPico:
         self._machine.mcu.gpio[pin].add_listener(counter.on_change)
         return counter
 
+    def count_by_level(self, pin: int, other: int) -> tuple[EdgeCounter, EdgeCounter]:
+        """Return counters of GP`pin`'s rising edges: those while GP`other` is high, and low."""
+        gpio = self._machine.mcu.gpio
+        high, low = EdgeCounter(None), EdgeCounter(None)
+
+        def on_change(new: object, old: object) -> None:
+            counter = high if gpio[other].value is PIN_HIGH else low
+            counter.on_change(new, old)
+
+        gpio[pin].add_listener(on_change)
+        return high, low
+
     def level(self, pin: int) -> bool:
         """Return whether the board drives GP`pin` high."""
         return bool(self._machine.mcu.gpio[pin].value is PIN_HIGH)

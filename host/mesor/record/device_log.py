@@ -28,6 +28,7 @@ _KINDS = {
     at.ALARM: "alarm",
     at.FULL: "ring full",
     at.HISTORY: "history",
+    at.RELIEF: "relief",
 }
 _COMMANDS = {
     messages.PROGRAM_END: "program",
@@ -92,6 +93,8 @@ class Page:
             return tick if self.kind == "tick" else f"{tick}: {fault}"
         if self.kind == "alarm":
             return f"flags {self.content[0]:#x}"
+        if self.kind == "relief":
+            return f"{self.content[1]} of {self.content[0]} steps back out of a blocked line"
         if self.kind == "history":
             return f"part {self.content[0]}, {sum(self.content[1:])} steps"
         return f"{self.steps} steps charged" if self.steps else ""
