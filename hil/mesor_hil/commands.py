@@ -144,7 +144,9 @@ def compile_(
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="What to measure: tick, solver or occlusion.")],
+    name: Annotated[
+        str, typer.Argument(help="What to measure: tick, solver, occlusion or clearance.")
+    ],
     quick: Annotated[bool, typer.Option(help="solver: a few states of each.")] = False,
     horizon: Annotated[
         list[int] | None, typer.Option(help="solver: only this; may be repeated.")
@@ -154,9 +156,16 @@ def bench(
         Path | None, typer.Option(help="solver: page whose section is to be made anew.")
     ] = None,
     fresh: Annotated[bool, typer.Option(help="solver: time anew what was timed before.")] = False,
+    drug: Annotated[
+        list[str] | None, typer.Option(help="clearance: only this; may be repeated.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="clearance: twin or emulator.")] = "twin",
     as_json: JsonOption = False,
 ) -> None:
-    """Measure on the emulated Pico: the tick by stage, or our solver beside its rivals."""
+    """Measure the tick by stage, our solver beside its rivals, or levels whose clearance changes.
+
+    Tick and solver are measured on the emulated Pico.
+    """
     if name == "tick":
         _bench_tick(as_json)
     elif name == "occlusion":
@@ -164,8 +173,11 @@ def bench(
     elif name == "solver":
         rows = _compared(horizon, quick, fresh, page)
         _show_rows(rows, plot, page, as_json)
+    elif name == "clearance":
+        _bench_clearance(drug or (), target, as_json)
     else:
-        raise ScenarioError(f"There is no benchmark {name!r}; there are: tick, solver, occlusion.")
+        known = "tick, solver, occlusion, clearance"
+        raise ScenarioError(f"There is no benchmark {name!r}; there are: {known}.")
 
 
 def soak(
@@ -279,6 +291,19 @@ def _bench_occlusion(as_json: bool) -> None:
             f"{row.bolus_by_limit_ml:.2f}",
         )
     Console().print(table)
+
+
+def _bench_clearance(drugs: Sequence[str], target: str, as_json: bool) -> None:
+    """Hold levels while clearances halve or double; leave with 1 where one fails."""
+    from mesor_hil.bench_clearance import bench_clearance, table_of
+
+    results = list(bench_clearance(drugs, target, _say))
+    if as_json:
+        _print_json([asdict(result) for result in results])
+    else:
+        Console().print(table_of(results))
+    if not all(result.passed for result in results):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _compared(

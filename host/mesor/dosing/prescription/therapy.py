@@ -106,10 +106,21 @@ def _notes(found: Prescription, conc_mg_ml: float) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _table(found: Prescription, syringe_mg_ml: float | None) -> dict[str, Any]:
-    """Return the file as a table."""
+def level_therapy_file(found: Prescription, window: tuple[float, float, float]) -> TherapyFile:
+    """Return the therapy that holds this drug at a level, whatever it is dosed by otherwise.
+
+    window: target, low and high, mg/L.
+    """
+    table = _table(found, None, Chase("level", *window))
+    return read_table(TherapyFile, tomli_w.dumps(table), "the therapy")
+
+
+def _table(
+    found: Prescription, syringe_mg_ml: float | None, chase: Chase | None = None
+) -> dict[str, Any]:
+    """Return the file as a table; chase instead of the drug's own where one is given."""
     model = likeliest(found)
-    chase = chase_of(found, model)
+    chase = chase or chase_of(found, model)
     allowed_mg_h = min(
         (limit.most for limit in found.order.drug.limits if limit.quantity == "rate"),
         default=math.inf,

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Levels are held while a clearance changes, and what counts as held is what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mesor.dosing.library import drug_names
+from mesor.errors import ScenarioError
+from mesor.performance import TargetWindow
+from mesor_hil.bench_clearance import LEVELS, bench_clearance, longest_outside_h
+
+WINDOW = TargetWindow(10.0, 8.0, 12.0)
+
+
+def test_a_drug_without_a_level_is_refused() -> None:
+    """Clopidogrel is dosed by its response."""
+    with pytest.raises(ScenarioError, match="No level is held of 'clopidogrel'"):
+        list(bench_clearance(["clopidogrel"], "twin", print))
+
+
+def test_every_drug_that_is_infused_has_a_level() -> None:
+    """Those that the library knows, less the one by mouth."""
+    assert set(LEVELS) == set(drug_names()) - {"clopidogrel"}
+    assert all(low < target < high for target, low, high in LEVELS.values())
+
+
+@pytest.mark.parametrize(
+    ("levels", "hours"),
+    [
+        ([10, 11, 12, 11, 10, 10], 0.0),
+        ([10, 13, 11, 13, 13, 11], 3.0),  # from the last sample inside to the next one
+        ([10, 11, 11, 7, 10, 10], 2.0),
+        ([10, 10, 10, 10, 10, 13], 4.0),  # never seen to come back
+    ],
+)
+def test_the_longest_time_outside_is_counted_from_inside_to_inside(
+    levels: list[float], hours: float
+) -> None:
+    """Between two samples the level may have left at once: the longer time counts."""
+    time_h = np.arange(8.0, 14.0)
+    assert longest_outside_h(time_h, np.array(levels, dtype=float), WINDOW) == hours
+
+
+def test_cefepime_stays_inside_its_window_whatever_the_kidneys_do() -> None:
+    """Clearance halved and doubled: neither takes the level out."""
+    halved, doubled = bench_clearance(["cefepime"], "twin", lambda _text: None)
+    assert (halved.factor, doubled.factor) == (0.5, 2.0)
+    assert halved.passed
+    assert doubled.passed
+    assert halved.highest_percent > 1.0
+    assert doubled.lowest_percent < -1.0
