@@ -4,6 +4,7 @@
 The therapy is what `mesor prescribe` writes for one adult, held as a level; the patient is
 the published model's own, with all its compartments, and the change is a step, the worst that
 can be.  Passed: back inside the window within 2 h of leaving it, overshoot at most 15 %.
+A label's dose of the day is confirmed: twice the clearance may want more than that.
 """
 
 from __future__ import annotations
@@ -123,9 +124,15 @@ def scenario_of(found: Prescription, factor: float) -> Scenario:
             "clearance_change": [{"at_h": CHANGE_H, "factor": factor}],
         },
         "sensor": {"noise_cv": _SENSOR_CV},
+        "confirmations": confirmed_day(therapy["therapy"]),
         "bench": {"clock_factor": therapy["therapy"]["tick_s"]},  # a tick lasts a second
     }
     return read_scenario(tomli_w.dumps(table), drug)
+
+
+def confirmed_day(therapy: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the confirmation of the day's soft limit, where the therapy has one."""
+    return [{"limit": "dose_day", "at_h": 0.0}] if "dose_day_soft_max_mg" in therapy else []
 
 
 def judged(drug: str, factor: float, scenario: Scenario, trace: Trace) -> ClearanceChange:

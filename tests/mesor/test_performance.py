@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mesor.errors import RecordError
 from mesor.performance import TargetWindow, evaluate
@@ -124,3 +126,30 @@ def test_arrays_that_no_run_recorded_are_refused(
     """A NaN would pass through a median and come out as a verdict."""
     with pytest.raises(RecordError, match=sentence):
         evaluate(times, levels, WINDOW)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_indices_are_those_of_another_implementation(seed: int) -> None:
+    """Sorting, the standard library's medians and scipy's regression, on noisy courses."""
+    random = np.random.default_rng(seed)
+    times = np.cumsum(random.uniform(30.0, 600.0, 80))
+    levels = 20.0 * (1.0 - np.exp(-times / 4000.0)) * np.exp(0.1 * random.standard_normal(80))
+    levels[40:44] *= 1.5  # an excursion after settling
+    found = evaluate(times, levels, WINDOW)
+    first = next(index for index, level in enumerate(levels) if 15.0 <= level <= 25.0)
+    errors = [100.0 * (float(level) - 20.0) / 20.0 for level in levels[first:]]
+    absolute = [abs(error) for error in errors]
+    middle = statistics.median(errors)
+    slope = stats.linregress(times[first:] / 3600.0, absolute).slope
+    assert found.mdpe == pytest.approx(middle)
+    assert found.mdape == pytest.approx(statistics.median(absolute))
+    assert found.wobble == pytest.approx(
+        statistics.median(abs(error - middle) for error in errors)
+    )
+    assert found.divergence == pytest.approx(float(slope), abs=1e-9)
+    assert found.overshoot == pytest.approx(100.0 * (max(levels) / 20.0 - 1.0))
+    assert found.settling_time_s == pytest.approx(times[first] - times[0])
+    fine = np.linspace(times[first], times[-1], 200_001)
+    drawn = np.interp(fine, times, levels)
+    inside = float(np.mean((drawn >= 15.0) & (drawn <= 25.0)))
+    assert found.time_in_window == pytest.approx(100.0 * inside, abs=0.01)

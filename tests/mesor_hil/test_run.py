@@ -175,3 +175,15 @@ def test_the_bench_clock_changes_no_decision(
     decided = [index for index in range(at.PLAN + 20) if index not in at.MEASURED]
     telemetry = read_log(run_twin(slow, program, 7, tmp_path / "slow")).telemetry
     assert np.array_equal(telemetry[:, decided], read_log(twin_run).telemetry[:, decided])
+
+
+def test_the_summary_s_indices_follow_from_the_true_level_in_the_log(twin_run: Path) -> None:
+    """MDAPE and overshoot of a run can be checked from run.mcap alone, but for its last level."""
+    levels = [point.conc_mg_l for point in read_log(twin_run).truth]
+    first = next(index for index, level in enumerate(levels) if 15.0 <= level <= 25.0)
+    errors = sorted(abs(100.0 * (level / 20.0 - 1.0)) for level in levels[first:])
+    shown = json.loads((twin_run / "summary.json").read_text())["performance"]
+    # One level more than the log has moves a median by half a place at most.
+    assert errors[len(errors) // 2 - 1] <= shown["mdape"] <= errors[(len(errors) + 1) // 2]
+    assert shown["settling_time_s"] == first * 300.0
+    assert shown["overshoot"] >= max(100.0 * (max(levels) / 20.0 - 1.0), 0.0) - 1e-9

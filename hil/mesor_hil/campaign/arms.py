@@ -28,6 +28,7 @@ from mesor.link import PumpClient
 from mesor.patients import PatientParameters, make_patient
 from mesor.patients.compartments import transition
 from mesor.program import compile_program
+from mesor_hil.bench_clearance import confirmed_day
 from mesor_hil.campaign.people import sensor_seed
 from mesor_hil.campaign.spec import Campaign
 from mesor_hil.course_figures import nominal_begins_h
@@ -90,6 +91,8 @@ def closed_loop_scenario(
         "patient": _patient_table(truth),
         "sensor": campaign.sensor.model_dump(),
         "bench": {"clock_factor": tick_s},  # a tick lasts a second, whatever the drug
+        # Somebody confirms the day's soft limit: no limit holds the other two ways either.
+        "confirmations": confirmed_day(therapy["therapy"]),
     }
     return read_scenario(tomli_w.dumps(table), campaign.name)
 
