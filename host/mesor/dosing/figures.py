@@ -62,6 +62,7 @@ AGE_YEARS = Range("age", 0.0, 125.0, "years")
 ADULT_AGE_YEARS = Range("age", 18.0, 125.0, "years")
 WEIGHT_KG = Range("weight", 0.3, 650.0, "kg")
 HEIGHT_CM = Range("height", 20.0, 280.0, "cm")
+GESTATION_WEEKS = Range("gestation at birth", 22.0, 44.0, "weeks")
 ALBUMIN_G_L = Range("albumin", 5.0, 70.0, "g/L")
 CYSTATIN_C_MG_L = Range("cystatin C", 0.1, 15.0, "mg/L")
 

@@ -18,6 +18,7 @@ from mesor.dosing.figures import (
     AGE_YEARS,
     ALBUMIN_G_L,
     CYSTATIN_C_MG_L,
+    GESTATION_WEEKS,
     HEIGHT_CM,
     WEIGHT_KG,
     Figure,
@@ -37,6 +38,7 @@ _HEMATOCRIT_REFERENCE_PERCENT = 45.0  # Storset et al. 2014 standardise tacrolim
 Age = Annotated[float, Field(ge=AGE_YEARS.low, le=AGE_YEARS.high)]
 Weight = Annotated[float, Field(ge=WEIGHT_KG.low, le=WEIGHT_KG.high)]
 Height = Annotated[float, Field(ge=HEIGHT_CM.low, le=HEIGHT_CM.high)]
+Gestation = Annotated[float | None, Field(ge=GESTATION_WEEKS.low, le=GESTATION_WEEKS.high)]
 Albumin = Annotated[float | None, Field(ge=ALBUMIN_G_L.low, le=ALBUMIN_G_L.high)]
 Hematocrit = Annotated[float | None, Field(ge=_HEMATOCRIT.low, le=_HEMATOCRIT.high)]
 CystatinC = Annotated[float | None, Field(ge=CYSTATIN_C_MG_L.low, le=CYSTATIN_C_MG_L.high)]
@@ -52,6 +54,7 @@ class Body(Section):
     age_years: Age
     weight_kg: Weight
     height_cm: Height
+    gestation_weeks: Gestation = None
 
     @model_validator(mode="after")
     def _is_one_body(self) -> Body:
@@ -162,7 +165,8 @@ class PatientFile(Section):
 class PatientCovariates:
     """A patient as the models see one; assumed lists every value that the file lacked.
 
-    creatinine_mg_dl is None when not measured: no kidney is ever assumed.
+    creatinine_mg_dl is None when not measured: no kidney is ever assumed.  gestation_weeks
+    is that at birth.
     """
 
     sex: Sex
@@ -176,6 +180,7 @@ class PatientCovariates:
     albumin_g_l: float
     hematocrit_percent: float
     excess_fluid_l: float
+    gestation_weeks: float | None
     phenotypes: tuple[Phenotype, ...]
     assumed: tuple[Figure, ...]
 
@@ -214,6 +219,7 @@ def covariates(file: PatientFile) -> PatientCovariates:
             blood.hematocrit_percent, "hematocrit", _HEMATOCRIT_REFERENCE_PERCENT, "%"
         ),
         excess_fluid_l=or_assumed(blood.excess_fluid_l, "excess fluid", 0.0, "L"),
+        gestation_weeks=file.patient.gestation_weeks,
         phenotypes=file.genes.phenotypes(),
         assumed=tuple(assumed),
     )

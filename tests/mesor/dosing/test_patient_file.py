@@ -37,6 +37,15 @@ def test_what_is_missing_is_listed_as_assumed_and_no_kidney_or_gene_is_filled_in
     assert patient.creatinine_mg_dl is None and patient.phenotypes == ()
 
 
+def test_a_newborns_gestation_is_read_and_held_to_what_can_live() -> None:
+    """Models of postmenstrual age want it; in days or taken for an age it is refused."""
+    newborn = BODY.replace("62", "0.01").replace("71.5", "1.1").replace("165", "36")
+    assert read_patient(newborn + "gestation_weeks = 28\n", "p.toml").gestation_weeks == 28.0
+    assert read_patient(newborn, "p.toml").gestation_weeks is None
+    with pytest.raises(ScenarioError, match=r"gestation_weeks is 280 weeks; .* at most 44\.0"):
+        read_patient(newborn + "gestation_weeks = 280\n", "p.toml")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -13,11 +13,15 @@ from mesor.dosing.levels.posterior import Level, Posterior, prior
 
 _PRIOR, _POSTERIOR = "#9aa7b4", "#0b5cad"
 _BAND = 0.9
+_POINTS = 300
 
 
 def levels_plot(posterior: Posterior, levels: Sequence[Level], end_h: float) -> go.Figure:
     """Return the figure: fitted and typical level with 90 % bands, and the levels, 0 to end_h."""
-    times = np.linspace(0.0, end_h, 300)
+    # Between points of an even grid a peak would be cut off.
+    corners = [time for dose in posterior.doses for time in (dose.time_h, dose.end_h)]
+    inside = [time for time in corners if time <= end_h]
+    times = np.union1d(np.linspace(0.0, end_h, _POINTS), inside)
     figure = go.Figure()
     before = prior(posterior.population, posterior.doses, posterior.occasion_starts_h)
     for name, patient, colour in (("prior", before, _PRIOR), ("posterior", posterior, _POSTERIOR)):

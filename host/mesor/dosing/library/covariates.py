@@ -25,6 +25,7 @@ from mesor.dosing.figures import Figure
 from mesor.dosing.genes.phenotype import Phenotype, gene_factors
 from mesor.dosing.kidneys import (
     UMOL_L_PER_MG_DL,
+    WeightKind,
     ckd_epi_creatinine,
     cockcroft_gault,
     cockcroft_gault_weight,
@@ -34,7 +35,10 @@ from mesor.dosing.library.schema import Gene, KidneySection, ModelSection
 from mesor.dosing.patient_file import PatientCovariates
 from mesor.errors import DosingError
 
-_TERM_YEARS = 40.0 / 52.0
+_WEEKS_PER_YEAR = 52.0  # as the models of postmenstrual age count
+_TERM_WEEKS = 40.0
+_OBESE_KG_M2 = 30.0
+_COMPARED_WEIGHTS: tuple[WeightKind, ...] = ("actual", "adjusted", "ideal")
 
 
 def _measured(name: str, value: float, unit: str) -> Figure:
@@ -81,12 +85,16 @@ _ASSUMED_BY_FILE = {"albumin_g_l": "albumin", "hematocrit_percent": "hematocrit"
 
 @dataclass(frozen=True, slots=True)
 class SeenPatient:
-    """A patient through the eyes of one model: values by covariate, and how they came about."""
+    """A patient through the eyes of one model: values by covariate, and how they came about.
+
+    outside: the warnings that say that the model was not made for this patient.
+    """
 
     values: dict[str, float | str]
     figures: tuple[Figure, ...]
     assumed: tuple[str, ...]
     warnings: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 def gene_name(relation: Gene) -> str:
@@ -136,6 +144,7 @@ class _Reader:
         self.figures: list[Figure] = []
         self.assumed: list[str] = []
         self.warnings: list[str] = []
+        self.outside: list[str] = []
 
     def read(self, name: str, reference: float | str) -> None:
         """Put one covariate's value, and all that is to be said of it."""
@@ -148,9 +157,11 @@ class _Reader:
         elif name == "creatinine_clearance_ml_min":
             self._put(name, self._clearance())
         elif name == "postmenstrual_age_years":
-            age_years = self.patient.age_years + _TERM_YEARS
-            self._put(name, Figure("postmenstrual age", age_years, "years", "age and 40 weeks"))
-            if self.patient.age_years < 2.0:
+            born_weeks = self.patient.gestation_weeks or _TERM_WEEKS
+            age_years = self.patient.age_years + born_weeks / _WEEKS_PER_YEAR
+            how = f"age and {born_weeks:g} weeks"
+            self._put(name, Figure("postmenstrual age", age_years, "years", how))
+            if self.patient.age_years < 2.0 and self.patient.gestation_weeks is None:
                 self.assumed.append("birth at 40 weeks of gestation, for the postmenstrual age")
         elif name in _FIGURES:
             self._put(name, _FIGURES[name](self.patient))
@@ -183,7 +194,7 @@ class _Reader:
                 value = _FIGURES[bound.covariate](self.patient).value
             if isinstance(value, str) or value is None or bound.holds(value):
                 continue
-            self.warnings.append(
+            self.outside.append(
                 f"{bound.covariate} {value:.4g} is outside {bound.says()}, "
                 f"the patients of {self.model.name}."
             )
@@ -191,7 +202,7 @@ class _Reader:
     def check_route(self) -> None:
         """Warn that apparent parameters are of no use by vein."""
         if self.model.route == "oral":
-            self.warnings.append(
+            self.outside.append(
                 f"{self.model.name} has apparent clearance and volumes, for oral doses only; by "
                 "vein they would overdose."
             )
@@ -199,7 +210,7 @@ class _Reader:
     def check_dialysis(self) -> None:
         """Warn of a patient on dialysis in a model that has none."""
         if self.patient.dialysis and "dialysis" not in self.values:
-            self.warnings.append(
+            self.outside.append(
                 f"the patient is on dialysis and {self.model.name} has none in it: creatinine "
                 "tells little of clearance then, and what a session takes away is not reckoned."
             )
@@ -251,8 +262,24 @@ class _Reader:
             self.assumed.append(
                 f"{kidneys.weight} body weight in Cockcroft-Gault; the source seen does not say"
             )
+            self._warn_of_weight(creatinine)
         weight = _clearance_weight(kidneys, own)
         return cockcroft_gault(own.age_years, own.sex, creatinine, weight)
+
+    def _warn_of_weight(self, creatinine_mg_dl: float) -> None:
+        """Warn of an obese patient whose clearance rests on a weight that nobody stated."""
+        own = self.patient
+        if body_mass_index(own.weight_kg, own.height_cm).value < _OBESE_KG_M2:
+            return
+        size = (own.weight_kg, own.height_cm, own.sex)
+        by_kind = {
+            kind: cockcroft_gault(
+                own.age_years, own.sex, creatinine_mg_dl, cockcroft_gault_weight(kind, *size)
+            ).value
+            for kind in _COMPARED_WEIGHTS
+        }
+        said = ", ".join(f"{value:.0f} mL/min on {kind}" for kind, value in by_kind.items())
+        self.warnings.append(f"in obesity the weight in Cockcroft-Gault decides: {said} weight.")
 
 
 def _clearance_weight(kidneys: KidneySection, patient: PatientCovariates) -> Figure:
@@ -300,5 +327,9 @@ def see(
     reader.check_route()
     reader.check_dialysis()
     return SeenPatient(
-        reader.values, tuple(reader.figures), tuple(reader.assumed), tuple(reader.warnings)
+        reader.values,
+        tuple(reader.figures),
+        tuple(reader.assumed),
+        (*reader.warnings, *reader.outside),
+        tuple(reader.outside),
     )

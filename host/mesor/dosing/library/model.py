@@ -43,7 +43,8 @@ class IndividualModel:
 
     kinetics is the typical patient with these covariates; population the same with its
     variability, for levels.  effects tell each covariate's factor on each printed parameter
-    against the model's reference patient.  metabolite is None unless the drug is a prodrug.
+    against the model's reference patient.  outside: those of the warnings that say that the
+    model was not made for this patient.  metabolite is None unless the drug is a prodrug.
     """
 
     model: str
@@ -55,6 +56,7 @@ class IndividualModel:
     figures: tuple[Figure, ...]
     assumed: tuple[str, ...]
     warnings: tuple[str, ...]
+    outside: tuple[str, ...]
     metabolite: ActiveMetabolite | None = None
 
 
@@ -116,6 +118,7 @@ class PublishedModel:
             figures=seen.figures,
             assumed=tuple(assumed),
             warnings=seen.warnings,
+            outside=seen.outside,
             metabolite=_metabolite(values),
         )
 

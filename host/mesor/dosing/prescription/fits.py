@@ -25,6 +25,7 @@ from mesor.dosing.patient_file import PatientCovariates
 from mesor.errors import DosingError
 
 AVERAGE = "average"
+_EVIDENCE_DRAWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def people(order: Order, warnings: list[str]) -> tuple[Person, ...]:
     """Return the patient in the model asked for, or in each of the drug's models.
 
     Of several, one that cannot take this patient is left out, with a warning; so is one
-    that warns of this patient while others do not.  Raises DosingError where none is left.
+    that was not made for such a patient while others were.  Raises DosingError where none is left.
     """
     if order.model != AVERAGE:
         published = order.drug.model(order.model)
@@ -107,10 +108,10 @@ def people(order: Order, warnings: list[str]) -> tuple[Person, ...]:
             warnings.append(f"{published.name} was left out: {error}")
     if not found:
         raise DosingError(f"no model of {order.drug.name} can take this patient: {warnings[-1]}")
-    fitting = [person for person in found if not person.individual.warnings]
+    fitting = [person for person in found if not person.individual.outside]
     for person in found if fitting else ():
         if person not in fitting:
-            why = " ".join(person.individual.warnings)
+            why = " ".join(person.individual.outside)
             warnings.append(f"{person.published.name} was left out: {why}")
     return tuple(fitting or found)
 
@@ -134,7 +135,8 @@ def fits(
         population = _with_clearance(person.individual.population, factor)
         before.append(prior(population, order.doses))
         if order.levels:
-            after.append(estimate(population, order.doses, order.levels))
+            draws = _EVIDENCE_DRAWS if len(persons) > 1 else 0
+            after.append(estimate(population, order.doses, order.levels, evidence_draws=draws))
     weights = average(after or before).weights
     return tuple(
         ModelFit(person, before[i], after[i] if after else None, weights[i])

@@ -23,8 +23,12 @@ def plot_page(found: Prescription) -> str:
     for fit in found.fits:
         assert fit.after is not None, "with levels there is a fit"
         figure = levels_plot(fit.after, order.levels, end_h)
-        title = f"{order.drug.name}, {fit.person.published.name}, weight {fit.weight:.2f}"
+        title = f"{order.drug.name}, {fit.person.published.name}"
+        if len(found.fits) > 1:
+            title += f", {100.0 * fit.weight:.0f} % of the models' weight"
         figure.update_layout(title=title)
+        if fit.person.unbound:
+            figure.update_layout(yaxis_title="unbound concentration, mg/L")
         plots.append(
             figure.to_html(full_html=False, include_plotlyjs="inline" if not plots else False)
         )

@@ -228,6 +228,41 @@ def test_carriers_of_cyp2c19_2_form_less_active_clopidogrel(patient_of: MakePati
         model.individual(patient_of(more='[genes]\ncyp2c19 = "*2/*2"\n'))
 
 
+def test_a_preterms_clearance_follows_postmenstrual_age(patient_of: MakePatient) -> None:
+    """Colin 2019, by hand: maturation, decline, and creatinine against its own norm."""
+    model = model_of("vancomycin", "Colin 2019")
+    kidneys = "[kidneys]\ncreatinine_umol_l = 60\n"
+
+    def clearance(weeks: float) -> float:
+        age = 0.02 + weeks / 52.0
+        grown = age**2.8864 / (0.8932**2.8864 + age**2.8864)
+        spent = 1.0 / (1.0 + (age / 61.559) ** 2.241)
+        usual = math.exp(-1.22839 + 0.6719 * math.log10(age) + 6.27017 * math.exp(-3.1094 * age))
+        return grown * spent * math.exp(-0.64856 * (60 / 88.4 - usual))
+
+    found = []
+    for weeks in (28.0, 40.0):
+        more = f"gestation_weeks = {weeks}\n{kidneys}"
+        seen = model.individual(patient_of("female", 0.02, 1.2, 37.0, more))
+        assert seen.assumed == ()
+        found.append(seen.parameters["clearance_l_h"])
+    assert found[0] / found[1] == pytest.approx(clearance(28.0) / clearance(40.0))
+    unknown = model.individual(patient_of("female", 0.02, 1.2, 37.0, kidneys))
+    assert "birth at 40 weeks of gestation, for the postmenstrual age" in unknown.assumed
+
+
+def test_in_obesity_the_weight_of_cockcroft_gault_is_not_left_unsaid(
+    patient_of: MakePatient,
+) -> None:
+    """By hand: 120 kg at 170 cm and 50 years, 1 mg/dL; 65.9 kg are ideal, 87.6 adjusted."""
+    seen = model_of("vancomycin", "Goti 2018").individual(patient_of("male", 50, 120, 170))
+    (said,) = (text for text in seen.warnings if "obesity" in text)
+    assert "150 mL/min on actual, 109 mL/min on adjusted, 82 mL/min on ideal weight" in said
+    assert seen.outside == ()
+    slim = model_of("vancomycin", "Goti 2018").individual(patient_of("male", 50, 70, 170))
+    assert slim.warnings == ()
+
+
 def test_a_patient_outside_the_study_is_warned_of_by_name(patient_of: MakePatient) -> None:
     """Schnider's volunteers were 25 to 81 years old."""
     seen = model_of("propofol", "Schnider 1998").individual(patient_of("male", 90, 70, 170))
