@@ -9,6 +9,7 @@ it at 1.
 """
 
 from pump.compat import const, micropython
+from pump.core.black_box import BlackBoxes
 from pump.core.commands import LONG, Commands
 from pump.core.detectors import of_flags
 from pump.core.intake import copy_words
@@ -38,7 +39,8 @@ class App:
     def __init__(self, board):
         self.board = board
         self.supervisor = Supervisor()
-        self.journal = Journal(board.flash, board.now_ms())
+        boxes = BlackBoxes(board.box_flash)
+        self.journal = Journal(board.flash, board.now_ms(), boxes, board.was_hung())
         self.panel = Panel(board, self.supervisor)
         self.therapy = Therapy()
         self.relief = Relief(board, self.journal)
@@ -163,9 +165,14 @@ class App:
         therapy.end_tick()
         board.note_tick(record, self._received_us)
         if not self.journal.tick(record, board.now_ms()):
-            board.abort_steps()  # what is given from now on would not be in the account
-            self.supervisor.trip(reasons.FAULT_INTERNAL)
+            self._stop_unlogged()
         board.grant_feeds(therapy.credit_ms())
+
+    def _stop_unlogged(self) -> None:
+        """Stop the motor: what it gives from now on would not be in the account."""
+        self.board.abort_steps()
+        self.therapy.alarm_flags |= reasons.FLAG_LOG
+        self.panel.alarms.add(of_flags(reasons.FLAG_LOG), self.board.now_ms())
 
     @micropython.native
     def _make(self, steps: int) -> None:

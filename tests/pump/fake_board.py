@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mesor_hil.targets.ram_flash import RamFlash
+from mesor_hil.targets.ram_flash import BOXES, RamFlash
 from pump.spec import record as at
 
 from . import wire
@@ -37,6 +37,8 @@ class FakeBoard:
     back_batches: list[tuple[int, int, int]] = field(default_factory=list)
     backs_told: int = 0
     flash: RamFlash = field(default_factory=lambda: RamFlash(8))
+    box_flash: RamFlash = field(default_factory=lambda: RamFlash(BOXES))
+    hung: bool = False
     key_content: bytes = wire.KEYS
     nonces: int = 0
     shown: list[tuple[int, int]] = field(default_factory=list)  # ms, bits of pump.core.alarms
@@ -109,6 +111,9 @@ class FakeBoard:
 
     def pressure_raw(self) -> int:
         return self.pressure
+
+    def was_hung(self) -> bool:
+        return self.hung
 
     def show(self, bits: int) -> None:
         self.shown.append((self.time_ms, bits))

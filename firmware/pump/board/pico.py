@@ -10,12 +10,12 @@ import machine
 import micropython
 
 from pump.board.alarm_lights import AlarmLights
-from pump.board.flash import PageFlash
+from pump.board.flash import BOXES_BEGIN, RING_BEGIN, PageFlash
 from pump.board.sensors import Sensors
 from pump.board.serial import UsbSerial
 from pump.board.stepper import Stepper
 from pump.board.watchdog import Watchdog
-from pump.spec import messages, reasons
+from pump.spec import journal, messages, reasons
 from pump.spec import record as at
 
 # Bits of pump.core.self_test that only the board can find.
@@ -35,7 +35,8 @@ class PicoBoard:
         self._stepper = Stepper()
         self._sensors = Sensors()
         self._watchdog = Watchdog()
-        self.flash = PageFlash()
+        self.flash = PageFlash(RING_BEGIN, journal.RING_BYTES)
+        self.box_flash = PageFlash(BOXES_BEGIN, journal.BOXES_BYTES)
         self._lights = AlarmLights()
         self._ticks = 0
         self._nonces = 0  # made since power-up
@@ -78,6 +79,10 @@ class PicoBoard:
         if not self._lights.buzzer_works:
             found |= _BUZZER
         return found
+
+    def was_hung(self) -> bool:
+        """Say whether the watchdog, or main.py after a failure, started the firmware anew."""
+        return machine.reset_cause() == machine.WDT_RESET
 
     def identity(self) -> bytes:
         """Return the board's own 8 bytes."""

@@ -21,7 +21,7 @@ _READING_BYTES = _HEAD + 4 * messages.READING_WORDS + messages.EPOCH_BYTES
 _SIGNED = (
     messages.PROGRAM_BEGIN, messages.PROGRAM_CHUNK, messages.PROGRAM_END,
     messages.START, messages.MAINTENANCE, messages.ACKNOWLEDGE, messages.SILENCE,
-    messages.CONFIRM,
+    messages.CONFIRM, messages.BOX_CLEAR,
     messages.TAKE_OVER,
 )  # fmt: skip
 

@@ -104,6 +104,8 @@ class Commands:
             return reasons.RESULT_WRONG_STATE
         if kind == messages.LOG_READ:
             return self._send_page(frame, length)
+        if kind == messages.BOX_CLEAR:
+            return self._journal.clear_box(frame, length)
         if kind == messages.PROGRAM_BEGIN:
             self._board.collect_garbage()  # a program is the largest thing that is ever kept
             return self.intake.begin(frame, length)

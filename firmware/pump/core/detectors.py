@@ -39,6 +39,8 @@ def of_flags(flags: int) -> int:
         found |= 1 << reasons.FAULT_PRESSURE_HIGH
     if flags & reasons.FLAG_PRESSURE_LOW:
         found |= 1 << reasons.FAULT_PRESSURE_LOW
+    if flags & reasons.FLAG_LOG:
+        found |= 1 << reasons.FAULT_LOG
     return found
 
 

@@ -8,11 +8,11 @@ programmed (0.7 ms), never erased (45 ms): `erase_ahead` is for a motor at rest.
 Allocates: runs behind the tick.  Layout: pump.spec.journal.
 """
 
-import hashlib
 from array import array
 
 from pump.compat import const
 from pump.core.intake import u32
+from pump.core.log_page import is_whole, link_of
 from pump.spec import journal as at
 from pump.spec import messages, reasons
 from pump.spec import program as layout
@@ -28,8 +28,13 @@ _ELAPSED_MS_MAX = const(90_000_000)  # a day and an hour: nothing older weighs
 class Journal:
     """Appends to the ring of `flash`, which has pages, read, program and erase."""
 
-    def __init__(self, flash, now_ms: int):
-        """Find the end of the log and go on from it; charge what the last page had reserved."""
+    def __init__(self, flash, now_ms: int, boxes=None, hung: bool = False):
+        """Find the end of the log and go on from it; charge what the last page had reserved.
+
+        boxes: BlackBoxes, if any; hung: the firmware was reset because it hung or failed.
+        """
+        self._boxes = boxes
+        self._latest = b""  # the page that was written last, whether or not it held
         self._flash = flash
         self._pages = flash.pages
         self._page = bytearray(at.PAGE_BYTES)
@@ -53,7 +58,9 @@ class Journal:
             self.erase_ahead()
         self.boot += 1
         owed, self._reserve = self._reserve, 0
-        self._append(at.BOOT, (), now_ms, owed)
+        self.holds = self._append(at.BOOT, (), now_ms, owed)  # the flash keeps what it is given
+        if hung and owed:
+            self._keep_in_box()
 
     def erase_ahead(self) -> bool:
         """Erase the oldest sector if enough newer ones are kept; return whether it did.
@@ -153,16 +160,39 @@ class Journal:
             return self._append(at.FULL, (), now_ms, record[tick_record.STEPS])
         content = record[: min(tick_record.PLAN, at.CONTENT_WORDS)]
         steps = record[tick_record.STEPS]
-        return self._append(at.FAULT if faults else at.TICK, content, now_ms, steps)
+        held = self._append(at.FAULT if faults else at.TICK, content, now_ms, steps)
+        if faults:
+            self._keep_in_box()
+        return held
+
+    def _keep_in_box(self) -> None:
+        """Put the page that was just written into a black box, with those before it."""
+        if self._boxes is not None and self._latest:
+            self._boxes.keep(self._latest, self, self.sequence - 2)
+
+    def copy(self, sequence: int, buffer) -> bool:
+        """Fill `buffer` with the page of that number; False where it is no longer there."""
+        if not self._pages or not max(0, self.sequence - self._pages) <= sequence:
+            return False
+        self._flash.read(sequence % self._pages, buffer)
+        words = array("i", bytes(buffer[: 4 * at.AT_CONTENT]))
+        return words[at.AT_SEQUENCE] == sequence and is_whole(buffer)
+
+    def clear_box(self, frame, length: int) -> int:
+        """Carry out BOX_CLEAR."""
+        if self._boxes is None:
+            return reasons.RESULT_OUT_OF_RANGE
+        return self._boxes.clear(frame, length)
 
     def copy_page(self, frame, length: int, body) -> int:
         """Write the LOG_PAGE that a LOG_READ asks for: page, pages, content."""
         if length != messages.HEADER_BYTES + 4:
             return reasons.RESULT_BAD_LENGTH
         page = u32(frame, messages.HEADER_BYTES)
-        if page >= self._pages:
+        if page < self._pages:
+            self._flash.read(page, self._page)
+        elif self._boxes is None or not self._boxes.copy_page(page - self._pages, self._page):
             return reasons.RESULT_OUT_OF_RANGE
-        self._flash.read(page, self._page)
         body[:4] = page.to_bytes(4, "little")
         body[4:8] = self._pages.to_bytes(4, "little")
         body[8 : messages.LOG_PAGE_BYTES] = self._page
@@ -285,7 +315,7 @@ class Journal:
         words, page = self._words, self._page
         if words[at.AT_KIND] & ~at.KIND_MASK != at.MAGIC or words[at.AT_SEQUENCE] != sequence:
             return False
-        return _link_of(page) == bytes(page[4 * at.AT_LINK :])
+        return link_of(page) == bytes(page[4 * at.AT_LINK :])
 
     def _read(self, page: int) -> None:
         """Read a page into `_page` and `_words`."""
@@ -317,7 +347,8 @@ class Journal:
             words[at.AT_CONTENT + i] = content[i]
         page = bytearray(words)
         page[4 * at.AT_LINK_BEFORE : 4 * at.AT_LINK] = self.link
-        page[4 * at.AT_LINK :] = _link_of(page)
+        page[4 * at.AT_LINK :] = link_of(page)
+        self._latest = page
         self._flash.program(self.sequence % self._pages, page)
         self.room -= 1
         self.sequence += 1
@@ -330,8 +361,3 @@ class Journal:
 
 _ERASED = b"\xff" * at.PAGE_BYTES
 _ERASED_HEAD = b"\xff" * 8
-
-
-def _link_of(page) -> bytes:
-    """Return the link that a page must end in."""
-    return hashlib.sha256(memoryview(page)[: 4 * at.AT_LINK]).digest()

@@ -75,6 +75,12 @@ WORDS = {
         "Take the pump out of use and keep its log",
         _TICK,
     ),
+    reasons.FAULT_LOG: (
+        "fault_log",
+        "A page of the log does not hold what was written: its flash is worn out",
+        "Pull the log, then take the pump out of use",
+        "the tick whose page it is; told in the next",
+    ),
     alarms.FALLBACK_OVER: (
         "fallback_over",
         "Fallback delivery lasted as long as the program allows, and the pump has stopped",

@@ -49,6 +49,7 @@ TABLE = (
     (reasons.FAULT_BATTERY_EMPTY, HIGH, STOP),
     (reasons.FAULT_STEPS_MISMATCH, HIGH, STOP),
     (reasons.FAULT_INTERNAL, HIGH, STOP),
+    (reasons.FAULT_LOG, HIGH, STOP),
     (FALLBACK_OVER, HIGH, WARN),  # the supervisor has stopped the pump before
     (SENSOR_STALE, MEDIUM, HOLD),
     (SENSOR_STUCK, MEDIUM, HOLD),

@@ -12,6 +12,7 @@ PAGE_BYTES = const(256)
 PAGE_WORDS = const(64)
 SECTOR_PAGES = const(16)  # that are erased together
 RING_BYTES = const(0x40000)  # 1024 pages: three and a half days of ticks of five minutes
+BOXES_BYTES = const(0x4000)  # black boxes, below the ring: each a sector, the fault's page first
 
 MAGIC = const(0x4C4A0000)  # "JL", the kind in the low byte
 KIND_MASK = const(0xFF)

@@ -28,9 +28,10 @@ STOP = const(0x06)  # empty body
 MAINTENANCE = const(0x07)  # empty body: leave the firmware for the REPL, never while running
 ACKNOWLEDGE = const(0x08)  # number u32 of the alarm (spec.alarms) that a person has seen
 SILENCE = const(0x09)  # seconds u32, at most limits.SILENCE_S_MAX
-LOG_READ = const(0x0A)  # page u32 of the device log, never while running
+LOG_READ = const(0x0A)  # page u32: the log's, then the black boxes'; never while running
 CONFIRM = const(0x0B)  # soft limit u32 (spec.reasons.LIMIT_SOFT_*), of the running therapy
 TAKE_OVER = const(0x0C)  # CRC-32 u32 of the program, sent before, that is to decide from now on
+BOX_CLEAR = const(0x0D)  # black box u32, first BOX_PROOF_BYTES of its first page's link
 # Host to pump, acknowledged only when refused: the telemetry of its tick is the answer.
 READING = const(0x10)  # sample_index u32, time_s u32, conc_ug_l u32, quality u32
 
@@ -48,6 +49,7 @@ TAKEN_OVER = const(0x88)  # CRC-32 u32 of the program that decides from the next
 
 ALARMS_BYTES = const(9)
 LOG_PAGE_BYTES = const(264)
+BOX_PROOF_BYTES = const(8)
 READING_WORDS = const(4)
 HISTORY_WORDS = const(96)  # microsteps of the last day by HISTORY_S, the newest first
 HISTORY_S = const(900)

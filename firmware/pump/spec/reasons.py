@@ -54,6 +54,7 @@ FLAG_DRIVER_FAULT = const(8)
 FLAG_MEMORY_LOW = const(16)  # of the pump itself; not looked at between ticks
 FLAG_PRESSURE_HIGH = const(32)  # high, or rising as only a blocked line's does
 FLAG_PRESSURE_LOW = const(64)
+FLAG_LOG = const(128)  # of the pump itself: a page of the log does not hold
 
 # The most urgent has the lowest number; each is an alarm too (spec.alarms).
 FAULT_NONE = const(0)
@@ -67,6 +68,7 @@ FAULT_RESERVOIR_EMPTY = const(7)
 FAULT_BATTERY_EMPTY = const(8)
 FAULT_STEPS_MISMATCH = const(9)
 FAULT_INTERNAL = const(10)
+FAULT_LOG = const(11)
 
 # Results of a command, in its acknowledgement.
 RESULT_OK = const(0)

@@ -285,7 +285,7 @@ class Soak:
         if self._stage.wear_flash():
             self.witness.lives[-1].flash_worn = True
             within_s = PIN_STOP_S + _TICKS_APART_MAX * self._tick_s
-            self._must_stand(within_s, "flash_worn", reasons.FAULT_INTERNAL)
+            self._must_stand(within_s, "flash_worn", reasons.FAULT_LOG)
 
     def _power_cut(self) -> None:
         """Take the power away between two passes of the loop."""

@@ -14,6 +14,8 @@ from pump.spec import journal
 
 _SECTOR_BYTES = journal.PAGE_BYTES * journal.SECTOR_PAGES
 
+BOXES = journal.BOXES_BYTES // _SECTOR_BYTES  # black boxes, a sector each
+
 
 class PowerCut(Exception):  # noqa: N818 - no error of the program
     """The power went; what the flash holds now is what the next start will find."""

@@ -14,7 +14,7 @@ from array import array
 from mesor.link.keys import PumpKeys
 from mesor_hil.targets import healthy
 from mesor_hil.targets.board_faults import BoardFault, PinFault
-from mesor_hil.targets.ram_flash import RamFlash
+from mesor_hil.targets.ram_flash import BOXES, RamFlash
 from mesor_hil.targets.test_keys import TEST_KEYS
 from pump.app import App
 from pump.core.alarms import SOUND
@@ -38,6 +38,7 @@ class TwinBoard:
     def __init__(self, flash: RamFlash | None = None) -> None:
         """flash: that of a board that was powered before, with its log."""
         self.flash = flash or RamFlash()
+        self.box_flash = RamFlash(BOXES)
         self.time_us = 0
         self.inbox = bytearray()
         self.outbox = bytearray()
@@ -61,6 +62,10 @@ class TwinBoard:
     def now_us(self) -> int:
         """Return wrapping device microseconds."""
         return self.time_us % _US_WRAP
+
+    def was_hung(self) -> bool:
+        """Return that the twin never hangs."""
+        return False
 
     def identity(self) -> bytes:
         """Return eight bytes that no chip has."""

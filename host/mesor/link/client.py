@@ -184,17 +184,23 @@ class PumpClient:
     def read_log(self) -> bytes:
         """Return all pages of the device's log; raise LinkError while a therapy runs.
 
-        A sector is filled from its beginning: where nothing is there, nothing is in it.
+        A sector is filled from its beginning: where nothing is there, nothing is in it.  The
+        black boxes follow the ring.
         """
         content = b""
         count = 1
-        while len(content) < count * journal.PAGE_BYTES:
+        while len(content) < count * journal.PAGE_BYTES + journal.BOXES_BYTES:
             page = len(content) // journal.PAGE_BYTES
             held, count = self._read_page(page)
             content += held
             if page % journal.SECTOR_PAGES == 0 and held == _ERASED_PAGE:
                 content += _ERASED_PAGE * (journal.SECTOR_PAGES - 1)
         return content
+
+    def clear_box(self, box: int, link: bytes) -> None:
+        """Let a black box take another fault; `link` shows that its first page was read."""
+        proof = link[: messages.BOX_PROOF_BYTES]
+        self._command(messages.BOX_CLEAR, struct.pack("<I", box) + proof)
 
     def _read_page(self, page: int) -> tuple[bytes, int]:
         """Return one page of the log, and how many the ring has."""

@@ -101,12 +101,29 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class BlackBox:
+    """What the pump kept of one fault: its page, then those before it, the newest first."""
+
+    number: int
+    pages: tuple[Page, ...]
+    broken: str | None
+
+    @property
+    def text(self) -> str:
+        """Return the box in one line."""
+        held = f"{len(self.pages) - 1} pages before it"
+        verdict = f"broken: {self.broken}" if self.broken else "intact"
+        return f"black box {self.number}, {held}, {verdict}: {self.pages[0].text.strip()}"
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLog:
     """What a pulled log holds, the oldest page first."""
 
     pages: tuple[Page, ...]
     spoilt: int  # pages that a power cut left half written; nothing is lost with them
     broken: str | None  # a sentence on the first page that the chain does not hold
+    boxes: tuple[BlackBox, ...] = ()
 
 
 def read_device_log(path: Path) -> DeviceLog:
@@ -120,11 +137,12 @@ def read_device_log(path: Path) -> DeviceLog:
             f"{path} has {len(content)} bytes, and a device log is whole sectors of "
             f"{at.PAGE_BYTES * at.SECTOR_PAGES} bytes; pull it again with `mesor log pull`."
         )
-    return device_log(content)
+    boxes = content[at.RING_BYTES :] if len(content) == at.RING_BYTES + at.BOXES_BYTES else b""
+    return device_log(content[: len(content) - len(boxes)], boxes)
 
 
-def device_log(content: bytes) -> DeviceLog:
-    """Return what a ring of pages holds."""
+def device_log(content: bytes, boxes: bytes = b"") -> DeviceLog:
+    """Return what a ring of pages holds, and the black boxes beside it."""
     count = len(content) // at.PAGE_BYTES
     pages: list[Page] = []
     spoilt: list[int] = []  # places
@@ -142,7 +160,37 @@ def device_log(content: bytes) -> DeviceLog:
             pages.append(page)
     pages.sort(key=lambda page: page.sequence)
     pages = _without_half_erased(pages, {place // at.SECTOR_PAGES for place in spoilt}, count)
-    return DeviceLog(tuple(pages), len(spoilt), _first_break(pages, altered, len(spoilt)))
+    broken = _first_break(pages, altered, len(spoilt))
+    return DeviceLog(tuple(pages), len(spoilt), broken, _black_boxes(boxes, pages))
+
+
+def _black_boxes(content: bytes, ring: list[Page]) -> tuple[BlackBox, ...]:
+    """Return the boxes that hold a fault, each held against its own chain and the log's."""
+    box_bytes = at.PAGE_BYTES * at.SECTOR_PAGES
+    links = {page.sequence: page.link for page in ring}
+    boxes = []
+    for number, begin in enumerate(range(0, len(content), box_bytes)):
+        raws = [content[begin + k * at.PAGE_BYTES :][: at.PAGE_BYTES] for k in range(16)]
+        pages = [_page(raw) for raw in raws if raw != _ERASED]
+        whole = tuple(page for page in pages if page is not None)
+        if whole and pages[0] is not None:
+            # A cut while it was filled leaves its last page half written.
+            broken = _break_of_box(whole, links)
+            if None in pages[:-1]:
+                broken = f"page {pages.index(None) + 1} of the box was altered"
+            boxes.append(BlackBox(number, whole, broken))
+    return tuple(boxes)
+
+
+def _break_of_box(pages: tuple[Page, ...], links: dict[int, bytes]) -> str | None:
+    """Return a sentence on the first page that does not follow the one after it, or None."""
+    for page, before in pairwise(pages):
+        if before.sequence != page.sequence - 1 or page.link_before != before.link:
+            return f"page {page.sequence} does not follow page {before.sequence}"
+    for page in pages:
+        if links.get(page.sequence, page.link) != page.link:
+            return f"page {page.sequence} is another one in the log"
+    return None
 
 
 def _without_half_erased(pages: list[Page], spoilt_sectors: set[int], count: int) -> list[Page]:
@@ -210,4 +258,13 @@ def as_json(log: DeviceLog) -> dict[str, object]:
         "spoilt": log.spoilt,
         "volume_steps": last.volume_steps if last else 0,
         "last_link": last.link.hex() if last else "",
+        "black_boxes": [
+            {
+                "number": box.number,
+                "fault": box.pages[0].text.strip(),
+                "pages_before": [page.text.strip() for page in box.pages[1:]],
+                "break": box.broken,
+            }
+            for box in log.boxes
+        ],
     }

@@ -233,7 +233,7 @@ def test_pull_brings_the_log_of_the_pump_on_a_port(
     path = tmp_path / "pulled.log"
     with PtyBridge(twin) as bridge:
         assert run_cli(monkeypatch, "log", "pull", bridge.port, "--out", path) == 0
-    assert path.read_bytes() == bytes(flash.content)
+    assert path.read_bytes() == bytes(flash.content) + bytes(twin.board.box_flash.content)
     assert "intact: 25 pages" in capsys.readouterr().out
     client = PumpClient(twin)
     client.hello()

@@ -154,7 +154,7 @@ def test_every_alarm_has_a_priority_an_action_and_words() -> None:
         assert name == name.lower() and " " not in name
         assert all(text.strip() and not text.endswith(".") for text in sentences)
     for number, priority, action in alarms.TABLE:
-        assert (action == alarms.STOP) == (number <= reasons.FAULT_INTERNAL)
+        assert (action == alarms.STOP) == (number <= reasons.FAULT_LOG)
         assert action != alarms.STOP or priority == alarms.HIGH
 
 

@@ -23,7 +23,7 @@ START, STOP, TRIP = supervisor.EVENT_START, supervisor.EVENT_STOP, supervisor.EV
 LOSE, REGAIN = supervisor.EVENT_LOSE, supervisor.EVENT_REGAIN
 EXPIRE, ACKNOWLEDGE = supervisor.EVENT_EXPIRE, supervisor.EVENT_ACKNOWLEDGE
 EVENTS = (PASSED, PROGRAM, START, STOP, TRIP, LOSE, REGAIN, EXPIRE, ACKNOWLEDGE)
-FAULTS = range(reasons.FAULT_AIR_IN_LINE, reasons.FAULT_INTERNAL + 1)
+FAULTS = range(reasons.FAULT_AIR_IN_LINE, reasons.FAULT_LOG + 1)
 
 # What a reviewer allows: anything not here is illegal.
 ALLOWED = {
