@@ -41,6 +41,7 @@ _CREATININE_BY_AGE = (
     (math.inf, 0.3, 25.0),
 )
 SURFACE_M2 = Range("body surface area", 0.05, 4.0, "m2")
+CLEARANCE_ML_MIN = Range("creatinine clearance", 0.0, 400.0, "mL/min")  # absolute
 _RATE_ML_MIN = Range("glomerular filtration rate", 0.0, 400.0, "mL/min/1.73 m2")
 _INDEX_M2 = 1.73
 _CKD_EPI = "CKD-EPI 2021: Inker et al., NEJM 2021;385:1737"

@@ -26,7 +26,7 @@ from mesor.dosing.figures import (
     Sex,
 )
 from mesor.dosing.genes.phenotype import Phenotype, phenotype
-from mesor.dosing.kidneys import creatinine
+from mesor.dosing.kidneys import CLEARANCE_ML_MIN, creatinine
 from mesor.errors import DosingError
 from mesor.input_tables import Section, impossible, read_table
 
@@ -42,7 +42,7 @@ Gestation = Annotated[float | None, Field(ge=GESTATION_WEEKS.low, le=GESTATION_W
 Albumin = Annotated[float | None, Field(ge=ALBUMIN_G_L.low, le=ALBUMIN_G_L.high)]
 Hematocrit = Annotated[float | None, Field(ge=_HEMATOCRIT.low, le=_HEMATOCRIT.high)]
 CystatinC = Annotated[float | None, Field(ge=CYSTATIN_C_MG_L.low, le=CYSTATIN_C_MG_L.high)]
-Clearance = Annotated[float | None, Field(ge=0.0, le=400.0)]
+Clearance = Annotated[float | None, Field(ge=CLEARANCE_ML_MIN.low, le=CLEARANCE_ML_MIN.high)]
 Fluid = Annotated[float | None, Field(ge=0.0, le=50.0)]
 Genotype = Annotated[str, Field(min_length=1, max_length=200)]
 

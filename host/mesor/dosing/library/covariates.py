@@ -24,6 +24,7 @@ from mesor.dosing.body import (
 from mesor.dosing.figures import Figure
 from mesor.dosing.genes.phenotype import Phenotype, gene_factors
 from mesor.dosing.kidneys import (
+    CLEARANCE_ML_MIN,
     UMOL_L_PER_MG_DL,
     WeightKind,
     ckd_epi_creatinine,
@@ -246,7 +247,14 @@ class _Reader:
             return _capped(
                 Figure("creatinine clearance", measured, "mL/min", "patient", "measured"), kidneys
             )
-        return _capped(self._cockcroft_gault(kidneys), kidneys)
+        found = _capped(self._cockcroft_gault(kidneys), kidneys)
+        if found.value > CLEARANCE_ML_MIN.high:
+            raise DosingError(
+                f"creatinine clearance by Cockcroft-Gault is {found.value:.0f} mL/min "
+                f"{found.note}; kidneys do {CLEARANCE_ML_MIN.low:g} to {CLEARANCE_ML_MIN.high:g} "
+                "mL/min, so check weight and creatinine, or give measured_clearance_ml_min."
+            )
+        return found
 
     def _cockcroft_gault(self, kidneys: KidneySection) -> Figure:
         """Return Cockcroft-Gault on the model's weight, with its rule for low creatinine."""

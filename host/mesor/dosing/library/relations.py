@@ -96,6 +96,12 @@ def printed_parameters(model: ModelSection, covariates: Covariates) -> dict[str,
     for follower in model.following:
         ratio = values[follower.follows] / follower.reference
         values[follower.parameter] *= ratio**follower.exponent
+    for name in ("clearance_l_h", "clearance_l_min", "vmax_mg_h", "k10_per_h", "k10_per_min"):
+        if values.get(name) == 0.0:
+            raise DosingError(
+                f"{model.name} gives {name} = 0: this patient would eliminate nothing, and no "
+                "dose follows from that; look at the kidneys' values, or take another model."
+            )
     for name, value in values.items():
         if not (math.isfinite(value) and value >= 0.0):
             raise DosingError(

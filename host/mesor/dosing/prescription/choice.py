@@ -16,6 +16,7 @@ from mesor.dosing.levels import Advice, Posterior, Target, advise
 from mesor.dosing.library import FixedRegimen, Limit
 from mesor.dosing.prescription.aim import Aim
 from mesor.dosing.prescription.belief import Belief
+from mesor.dosing.prescription.labels import number
 from mesor.dosing.prescription.regimen import Regimen, Shape, applying, exceeded, profile
 from mesor.errors import DosingError
 
@@ -103,8 +104,8 @@ def _slow_enough(believed: Belief, aim: Aim, shape: Shape, limits: tuple[Limit, 
             break
         shape = replace(shape, duration_h=longer_h)
     raise DosingError(
-        f"{aim.says} needs {found.rate_mg_h:.4g} mg/h; at most {most_mg_h:g} mg/h may be infused, "
-        "so no rate reaches it: take another target or another drug."
+        f"{aim.says} needs {number(found.rate_mg_h)} mg/h; at most {most_mg_h:g} mg/h may be "
+        "infused, so no rate reaches it: take another target or another drug."
     )
 
 

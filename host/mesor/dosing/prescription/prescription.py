@@ -34,6 +34,7 @@ from mesor.errors import DosingError
 
 _TARGET_MAX = 1e6
 _RISK_WARNED = 0.3
+_USUAL_SHARES = (0.2, 3.0)  # of the label's daily dose: beyond, a prescriber should look twice
 FIXED, A_PRIORI, PERSONAL, INFUSION = "fixed dose", "a priori", "personal", "infusion"
 
 
@@ -142,9 +143,12 @@ def prescribe(order: Order) -> Prescription:
 def _dose_warnings(order: Order, columns: tuple[Column, ...]) -> list[str]:
     """Return what is to be said against the regimens that were found."""
     said = []
+    usual = next((column for column in columns if column.name == FIXED), None)
     for column in columns:
         if column.name == FIXED:
             continue
+        if usual is not None:
+            said += _unusual(column, usual)
         for limit in order.drug.limits:
             if limit.quantity == "daily_dose" and column.regimen.daily_mg > limit.most:
                 said.append(
@@ -158,6 +162,17 @@ def _dose_warnings(order: Order, columns: tuple[Column, ...]) -> list[str]:
                 "a limit; weigh target against harm."
             )
     return said
+
+
+def _unusual(column: Column, usual: Column) -> list[str]:
+    """Return a sentence where a dose is far from the label's, as a slip would make it."""
+    daily_mg, usual_mg = column.regimen.daily_mg, usual.regimen.daily_mg
+    if _USUAL_SHARES[0] * usual_mg <= daily_mg <= _USUAL_SHARES[1] * usual_mg:
+        return []
+    return [
+        f"{column.name}: {number(daily_mg)} mg a day is {number(100.0 * daily_mg / usual_mg)} % "
+        f"of the fixed dose's {number(usual_mg)} mg; check the patient, the target and the MIC."
+    ]
 
 
 def _without_model(

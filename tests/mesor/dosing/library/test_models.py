@@ -293,6 +293,20 @@ def test_missing_creatinine_and_unknown_covariates_are_refused(patient_of: MakeP
         model.individual(patient_of(), {"dialysis": "perhaps"})
 
 
+def test_kidneys_that_nobody_has_are_refused_in_a_sentence(patient_of: MakePatient) -> None:
+    """300 kg and 0.3 mg/dL make 1528 mL/min, by hand; and none at all eliminate nothing."""
+    thomson, goti = (model_of("vancomycin", name) for name in ("Thomson 2009", "Goti 2018"))
+    giant = patient_of("male", 30, 300, 200, "[kidneys]\ncreatinine_mg_dl = 0.3\n")
+    with pytest.raises(DosingError, match=r"is 1528 mL/min on actual .* kidneys do 0 to 400"):
+        thomson.individual(giant)
+    assert goti.individual(giant).parameters["clearance_l_h"] == pytest.approx(
+        4.5 * (150 / 120) ** 0.8
+    )
+    anuric = patient_of(more="[kidneys]\nmeasured_clearance_ml_min = 0\n")
+    with pytest.raises(DosingError, match="this patient would eliminate nothing"):
+        goti.individual(anuric)
+
+
 def test_obesity_is_refused_where_james_lean_mass_turns_down(patient_of: MakePatient) -> None:
     """A woman of 110 kg and 165 cm: the formula has passed its maximum."""
     with pytest.raises(DosingError, match="James's lean body mass"):

@@ -134,6 +134,16 @@ def test_a_dose_above_the_window_is_not_called_sure_of_its_target() -> None:
     assert fixed.expected.exceeds_target is not None and fixed.expected.exceeds_target > 0.8
 
 
+def test_a_dose_far_from_the_labels_is_told() -> None:
+    """Penicillin G just above an MIC of 0.12 mg/L is a hundredth of what endocarditis gets."""
+    found = prescribed("penicillin-g")
+    usual, least = found.column("fixed dose"), found.column("a priori")
+    assert usual is not None and least is not None
+    assert usual.regimen.daily_mg == 10_800.0 and least.regimen.daily_mg < 200.0
+    assert any("of the fixed dose's 10,800 mg; check" in text for text in found.warnings)
+    assert not any("of the fixed dose's" in text for text in prescribed("vancomycin").warnings)
+
+
 def test_a_target_of_total_drug_is_not_asked_of_unbound_levels() -> None:
     """Abdulla 2020 took total x 0.7 for unbound: 125 to 250 over an MIC of 0.5 are 44 to 88."""
     found = prescribed("ciprofloxacin", model="Abdulla 2020")
