@@ -115,11 +115,19 @@ def summarise(
 
 
 def _performance(scenario: Scenario, trace: Trace) -> Performance:
-    """Return the indices of the true concentration."""
+    """Return the indices of the true concentration.
+
+    Where the target follows the clock, each level is taken in the proportion in which its own
+    target is to the mean one: errors are of the target of the time, and the window moves.
+    """
     time_s = [float(step.time_s) for step in trace.steps] + [float(scenario.duration_s)]
     conc_mg_l = [step.conc_mg_l for step in trace.steps] + [trace.final_conc_mg_l]
     therapy = scenario.therapy
     window = TargetWindow(therapy.target_mg_l, therapy.window_low_mg_l, therapy.window_high_mg_l)
+    if therapy.target_rhythm is not None:
+        rhythm, begin_s = therapy.target_rhythm.course(), scenario.start_day_s
+        factors = [rhythm.factor_at((begin_s + at_s) / 3600.0) for at_s in time_s]
+        conc_mg_l = [conc / factor for conc, factor in zip(conc_mg_l, factors, strict=True)]
     return evaluate(time_s, conc_mg_l, window)
 
 

@@ -56,8 +56,12 @@ MUTATIONS = {
         "place + 2 - words[layout.AT_TICKS_HOUR]",
     ),
     "total": ("core.limiter", "const(0x3FFFFFFF)", "const(0xFFFF)"),
-    "missed tick": ("core.controller", "estimator.predict(0)", "estimator.predict(1000)"),
-    "demand": ("core.planner", "target - free[i]", "target - free[i] + 1"),
+    "missed tick": (
+        "core.controller",
+        "self._predict(move, ago)",
+        "self._predict(move + 1000 * ago, ago)",
+    ),
+    "demand": ("core.planner", "targets[i + 1] - free[i]", "targets[i + 1] - free[i] + 1"),
 }
 
 

@@ -16,6 +16,7 @@ from pump.core.estimator import Estimator
 from pump.core.handover import Scales, name_of
 from pump.core.limiter import Limiter
 from pump.core.planner import Planner
+from pump.core.rhythm import Rhythm
 from pump.core.sense import Sense
 from pump.core.supervisor import Supervisor
 from pump.spec import alarms, limits, reasons
@@ -78,7 +79,8 @@ class Controller:
         self.sense = Sense(words)
         self.estimator = Estimator(words)
         self.course = Course(words)
-        self.planner = Planner(words, self.estimator)
+        self.rhythm = Rhythm(words)
+        self.planner = Planner(words, self.estimator, self.rhythm)
         self.limiter = Limiter(words, history, before.limiter if before is not None else None)
         self.detectors = Detectors(words)
         self._stopping = alarms.with_action(alarms.STOP)
@@ -121,6 +123,7 @@ class Controller:
         self._estimate()
         estimator, planner = self.estimator, self.planner
         self.course.advance(record[at.ELAPSED_TICKS], estimator.estimate[self._output_state])
+        self.rhythm.look_ahead(record[at.DAY_S], self.course.target)
         found |= self.detectors.course(
             record,
             estimator.estimate,
@@ -172,7 +175,7 @@ class Controller:
             return planner.stand_still()
         if self.supervisor.state == reasons.STATE_FALLBACK:
             return planner.fall_back(self.move)
-        return planner.plan(self.move, self.course.target)
+        return planner.plan(self.move)
 
     @micropython.native
     def _estimate(self) -> None:
@@ -189,10 +192,12 @@ class Controller:
             self._back = -most - done  # a tick's worth at a time
             done = -most
         if self._begun:
-            estimator.predict((done * words[layout.AT_STEP_GAIN]) >> words[layout.AT_STEP_SHIFT])
-            # A missed tick delivered nothing: its batch had expired.
-            for _ in range(record[at.ELAPSED_TICKS] - 1):
-                estimator.predict(0)
+            move = (done * words[layout.AT_STEP_GAIN]) >> words[layout.AT_STEP_SHIFT]
+            ago = record[at.ELAPSED_TICKS]
+            while ago:
+                ago -= 1
+                self._predict(move, ago)
+                move = 0  # a missed tick delivered nothing: its batch had expired
         self._begun = True
         verdict = self._judge()
         record[at.READING_VERDICT] = verdict
@@ -205,6 +210,15 @@ class Controller:
             self._stale += record[at.ELAPSED_TICKS]
             record[at.INNOVATION] = 0
         record[at.STALE_TICKS] = self._stale
+
+    @micropython.native
+    def _predict(self, move: int, ago: int) -> None:
+        """Bring the estimate over one tick, which ended that many ticks ago."""
+        rhythm, estimator = self.rhythm, self.estimator
+        ago %= self.words[layout.AT_TICKS_DAY]
+        day_s = self.record[at.DAY_S] - ago * self.words[layout.AT_TICK_S]
+        rhythm.delivered(move, day_s if day_s >= 0 else day_s + limits.DAY_S, estimator.state)
+        estimator.predict(rhythm.moves)
 
     @micropython.native
     def _judge(self) -> int:
@@ -236,7 +250,7 @@ class Controller:
         record[at.STEPS] = steps
         record[at.SOLVE_US] = solver.solve_us
         record[at.PHASE] = course.phase
-        record[at.TARGET] = course.target
+        record[at.TARGET] = self.rhythm.targets[0]
         record[at.AREA] = course.area
         record[at.PROGRAM] = self._program
         record[at.MODEL] = estimator.likeliest

@@ -21,11 +21,13 @@ WEIGHT_BITS = const(10)
 
 
 @micropython.viper
-def _predict(blocks, state: ptr32, values: ptr32, models: int, states: int, most: int, move: int):
+def _predict(
+    blocks, state: ptr32, values: ptr32, models: int, states: int, most: int, moves: ptr32
+):
     """Move every model's state one tick on, inside the range that the certificate assumes."""
     for model in range(models):
         at = model * (states + 1)
-        state[at + states] = move
+        state[at + states] = moves[model]
         multiply(blocks[model])
         for i in range(states):
             value = values[model * states + i]
@@ -160,8 +162,8 @@ class Estimator:
         self.state[begin : begin + states] = state
 
     @micropython.native
-    def predict(self, move: int) -> None:
-        """Move one tick on, with `move` (Q(estimate_bits) of the full rate) delivered in it."""
+    def predict(self, moves) -> None:
+        """Move one tick on, with `moves` (K,), Q(estimate_bits) of the full rate, acting in it."""
         _predict(
             self._predicting,
             self.state,
@@ -169,7 +171,7 @@ class Estimator:
             self.models,
             self.states,
             self._state_max,
-            move,
+            moves,
         )
         self._show()
 

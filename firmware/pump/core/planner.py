@@ -19,14 +19,14 @@ from pump.spec import reasons
 
 
 @micropython.viper
-def _demand_from(free: ptr32, demand: ptr32, n: int, target: int, most: int):
-    """Write target minus free response, clipped to +-most.
+def _demand_from(free: ptr32, demand: ptr32, n: int, targets: ptr32, most: int):
+    """Write each tick's target minus free response, clipped to +-most.
 
     The clip bounds every number of the QP, so that its certificate holds for any
     state, and it changes nothing near the target.
     """
     for i in range(n):
-        value = target - free[i]
+        value = targets[i + 1] - free[i]
         if value > most:
             value = most
         if value < -most:
@@ -37,8 +37,8 @@ def _demand_from(free: ptr32, demand: ptr32, n: int, target: int, most: int):
 class Planner:
     """Holds the plan: `moves` (N,) Q(data_bits) and `free` (N,), the output at rest."""
 
-    def __init__(self, words, estimator):
-        """Take the program's words and the estimator that looks ahead for it."""
+    def __init__(self, words, estimator, rhythm):
+        """Take the program's words, and estimator and rhythm, which look ahead for it."""
         n = words[layout.AT_HORIZON]
         self.horizon = n
         # Moves beyond these outputs cost nothing but change, so they follow the last.
@@ -47,6 +47,7 @@ class Planner:
         self.resting = False  # the plan is what happens without the pump
         self._left = 1  # moves of the plan that have not been made yet
         self._estimator = estimator
+        self._rhythm = rhythm
         self.free = estimator.free
         self.moves = array("i", [0] * n)
         self.work = Workspace(n)
@@ -69,12 +70,20 @@ class Planner:
         self.solver = self.solvers[self._estimator.likeliest]
         self.solver.follow(before.solver)
 
-    def plan(self, move_before: int, target: int) -> int:
-        """Return this tick's move, 0..1; it and the target are Q(data_bits)."""
+    def plan(self, move_before: int) -> int:
+        """Return this tick's move towards the rhythm's targets, 0..1, Q(data_bits)."""
         self.resting = False
         self._estimator.look_ahead()
-        solver = self.solver = self.solvers[self._estimator.likeliest]
-        _demand_from(self.free, self.work.demand, self.output_count, target, self._demand_max)
+        model = self._estimator.likeliest
+        self._rhythm.bend(self.free, model)
+        solver = self.solver = self.solvers[model]
+        _demand_from(
+            self.free,
+            self.work.demand,
+            self.output_count,
+            self._rhythm.targets,
+            self._demand_max,
+        )
         solver.solve(move_before)
         if solver.solved:
             solver.plan(self.moves)

@@ -86,6 +86,7 @@ _RANGES = (
     (layout.AT_PRESSURE_RISE_RAW, 1, 65_535),
     (layout.AT_PRESSURE_SLACK, 0, 1 << 14),
     (layout.AT_BACK_OFF_STEPS_MAX, 0, (1 << 15) - 1),
+    (layout.AT_RHYTHM, 0, 1),
     (layout.AT_DRUG, 0, (1 << 30) - 1),
     (layout.AT_DRUG_PG_PER_STEP, 1, (1 << 30) - 1),
     (layout.AT_COURSE, layout.LEVEL, layout.AREA),
@@ -108,6 +109,8 @@ _SECTION_RANGES = (
     (layout.IN_SOFT_OFFSET_HIGH, 0, 1 << 28),
     (layout.IN_SOFT_SPARE_SHIFT, 0, 12),
     (layout.IN_SPARE_SHIFT, 0, 12),
+    (layout.IN_CLEARANCE_GAIN, 0, (1 << 30) // layout.RHYTHM_LEVEL_MAX - 1),
+    (layout.IN_CLEARANCE_SHIFT, 0, 30),
 )
 
 
@@ -132,6 +135,8 @@ def check(words) -> int:
         if not _in_range(words, layout.section_at(words, model), _SECTION_RANGES):
             return reasons.RESULT_PROGRAM_LAYOUT
     if not (_products_fit(words) and _windows_are_right(words) and _course_is_right(words)):
+        return reasons.RESULT_OUT_OF_RANGE
+    if words[layout.AT_RHYTHM] and not _rhythm_is_right(words):
         return reasons.RESULT_OUT_OF_RANGE
     if not ends_with_crc(words, 4 * len(words)):
         return reasons.RESULT_PROGRAM_CHECKSUM
@@ -182,6 +187,18 @@ def _windows_are_right(words) -> bool:
         words[layout.AT_TICKS_HOUR] * tick_s == 3600
         and words[layout.AT_TICKS_DAY] * tick_s == 86_400
     )
+
+
+def _rhythm_is_right(words) -> bool:
+    """Say whether the shares of the day are less than one, and end as they begin."""
+    one = 1 << words[layout.AT_DATA_BITS]
+    for begin in (layout.CLEARANCE_KNOTS, layout.TARGET_KNOTS):
+        if words[begin] != words[begin + layout.KNOTS]:
+            return False
+        for i in range(layout.KNOTS):
+            if not -one < words[begin + i] < one:
+                return False
+    return words[layout.AT_TARGET] < one << 2
 
 
 def _course_is_right(words) -> bool:

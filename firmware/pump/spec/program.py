@@ -102,7 +102,8 @@ AT_SOFT_TARGET = const(75)  # Q(data_bits): START of a higher one wants confirmi
 AT_PRESSURE_RISE_RAW = const(76)  # above what the steps made may add: the line is blocked
 AT_PRESSURE_SLACK = const(77)  # that one microstep may add for ever, raw, Q8
 AT_BACK_OFF_STEPS_MAX = const(78)  # that a blocked line is relieved of; 0: none
-SCALAR_WORDS = const(79)
+AT_RHYTHM = const(79)  # 1 where two tables of the day follow the scalars (core/rhythm.py)
+SCALAR_WORDS = const(80)
 FOR_EVER = const(1 << 28)  # ticks: 85 years of the shortest; as a level, above every state
 
 # Scalars of a model's section, by their place in it: formats and search of its QP tables.
@@ -122,7 +123,17 @@ IN_SOFT_OFFSET_LOW = const(12)  # soft_weight * band_low, Q(data_bits + 6)
 IN_SOFT_OFFSET_HIGH = const(13)
 IN_SOFT_SPARE_SHIFT = const(14)  # what weighted outputs give up so that their products fit
 IN_SPARE_SHIFT = const(15)  # the same while none is soft
-SECTION_SCALARS = const(16)
+IN_CLEARANCE_GAIN = const(16)  # moves that hold a unit of the level: * gain >> shift
+IN_CLEARANCE_SHIFT = const(17)
+SECTION_SCALARS = const(18)
+
+# Over the day, from midnight on: by which share of its mean each is higher, Q(data_bits).
+KNOT_S = const(1800)
+KNOTS = const(48)  # in a table, and the first once more
+CLEARANCE_KNOTS = const(SCALAR_WORDS)
+TARGET_KNOTS = const(SCALAR_WORDS + KNOTS + 1)
+RHYTHM_WORDS = const(2 * (KNOTS + 1))
+RHYTHM_LEVEL_MAX = const(1 << 17)  # four targets: what clears a level is counted up to it
 
 # Tables follow them in this order; the host and the pump compute their places the same way.
 #   model     states x (states + 1)   predicts the state from state and move
@@ -150,7 +161,8 @@ def section_words(words) -> int:
 
 def section_at(words, model: int) -> int:
     """Return the word offset of the section of that model, 0 .. AT_MODELS - 1."""
-    return SCALAR_WORDS + model * section_words(words)
+    rhythm = RHYTHM_WORDS if words[AT_RHYTHM] else 0
+    return SCALAR_WORDS + rhythm + model * section_words(words)
 
 
 def table_offsets(words, model: int) -> tuple:

@@ -206,7 +206,8 @@ class Scenario(TherapyFile):
     @model_validator(mode="after")
     def _knows_its_time_of_day(self) -> Scenario:
         """Check that what follows the clock has one."""
-        if self.start_time is None and (self.patient.rhythm or self.model.rhythm):
+        follows = (self.patient.rhythm, self.model.rhythm, self.therapy.target_rhythm)
+        if self.start_time is None and any(follows):
             raise impossible(
                 "start_time is missing; a rhythm needs the time of day at which the run begins, "
                 'like start_time = "08:00".'

@@ -26,6 +26,7 @@ from mesor.program.formats import (
     Section,
     ratio,
 )
+from mesor.program.rhythm import clearance_scale, day_tables
 from mesor.program.scalars import scalars
 from pump.core.blocks import FINE_BITS
 from pump.core.refine_twin import DIRECTION_BITS, SCALE_BITS
@@ -81,7 +82,14 @@ def assemble(sections: Sequence[Section]) -> Integers:
     The first section is the therapy's own model.
     """
     values = scalars(sections)
-    parts = [values, *(_section(values, section) for section in sections), np.zeros(1, np.int64)]
+    day = day_tables(sections[0].problem)
+    values[layout.AT_RHYTHM] = int(len(day) > 0)
+    parts = [
+        values,
+        day,
+        *(_section(values, section) for section in sections),
+        np.zeros(1, np.int64),
+    ]
     values[layout.AT_WORDS] = sum(map(len, parts))
     words = np.concatenate(parts)
     if len(words) > limits.PROGRAM_WORDS_MAX:
@@ -135,6 +143,7 @@ def _section_scalars(values: Integers, section: Section) -> Integers:
     own[layout.IN_SOFT_OFFSET_HIGH] = round(fine * values[layout.AT_BAND_HIGH])
     own[layout.IN_SPARE_SHIFT] = _spare_shift(total * outputs)
     own[layout.IN_SOFT_SPARE_SHIFT] = _spare_shift(total * (soft * outputs >> weight_shift))
+    own[layout.IN_CLEARANCE_GAIN], own[layout.IN_CLEARANCE_SHIFT] = clearance_scale(section)
     _set_pulls(own, section.splitting, int(values[layout.AT_DEMAND_MAX]))
     return own
 

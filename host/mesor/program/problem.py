@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
+from mesor.dosing.rhythm import DAY_H, Rhythm
 from mesor.errors import ProgramError
 from mesor.program.course import Course
 from pump.spec import limits
@@ -178,7 +179,10 @@ class Bank:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """All that the compiler needs; raises ProgramError where the parts disagree."""
+    """All that the compiler needs; raises ProgramError where the parts disagree.
+
+    The rhythms are those of the clearance, whichever model it is, and of a level's target.
+    """
 
     model: ControlModel
     therapy: Therapy
@@ -187,12 +191,15 @@ class Problem:
     estimator: EstimatorDesign = field(default_factory=EstimatorDesign)
     course: Course = field(default_factory=Course)
     bank: Bank = field(default_factory=Bank)
+    clearance_rhythm: Rhythm | None = None
+    target_rhythm: Rhythm | None = None
 
     def __post_init__(self) -> None:
         """Check every number and how they fit together."""
         for part in (self.model, self.therapy, self.safety, self.pump, self.estimator):
             _check_numbers(part)
         _check_site(self)
+        _check_rhythm(self)
         _check_window(self.therapy)
         _check_horizon(self.therapy)
         _check_steps(self)
@@ -226,9 +233,17 @@ class Problem:
     def targets_mg_l(self) -> tuple[float, float]:
         """Return the lowest and the highest target that the course can ask for."""
         therapy = self.therapy
-        return self.course.targets_mg_l(
+        low_mg_l, high_mg_l = self.course.targets_mg_l(
             therapy.window_low_mg_l, therapy.target_mg_l, therapy.window_high_mg_l
         )
+        swing_mg_l = amplitude_of(self.target_rhythm) * therapy.target_mg_l
+        return low_mg_l - swing_mg_l, high_mg_l + swing_mg_l
+
+    @property
+    def level_high_mg_l(self) -> float:
+        """Return the upper end of the window when it is highest: it moves with the target."""
+        swing_mg_l = amplitude_of(self.target_rhythm) * self.therapy.target_mg_l
+        return self.therapy.window_high_mg_l + swing_mg_l
 
     @property
     def band_mg_l(self) -> tuple[float, float]:
@@ -287,6 +302,24 @@ def _check_numbers(
         if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
             name = type(part).__name__
             raise ProgramError(f"{name}.{item.name} is {value}; it must be finite and {least}.")
+
+
+def amplitude_of(rhythm: Rhythm | None) -> float:
+    """Return by which share of its mean a value rises and falls, 0 without a rhythm."""
+    return 0.0 if rhythm is None else rhythm.amplitude
+
+
+def _check_rhythm(problem: Problem) -> None:
+    """Raise ProgramError for a rhythm that is not a day's, or of what is no level to hold."""
+    for rhythm in (problem.clearance_rhythm, problem.target_rhythm):
+        if rhythm is not None and rhythm.period_h != DAY_H:
+            raise ProgramError(
+                f"A rhythm has a period of {rhythm.period_h:g} h; the pump knows one of 24 h."
+            )
+    if problem.target_rhythm is not None and problem.course.kind != "level":
+        raise ProgramError(
+            f"A target of kind {problem.course.kind} has a rhythm; only a level's may have one."
+        )
 
 
 def _check_site(problem: Problem) -> None:

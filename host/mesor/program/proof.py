@@ -43,6 +43,7 @@ def prove(words: Integers, model: int = 0) -> list[Bound]:
     return [
         *_prove_plain(words),
         *_prove_estimator(words, model),
+        *_prove_rhythm(words, model),
         *_prove_solver(words, model),
         *prove_finish(words, model),
     ]
@@ -90,13 +91,15 @@ def _prove_estimator(words: Integers, model: int) -> list[Bound]:
     state_max = int(words[layout.AT_STATE_MAX])
     reading = int(words[layout.AT_CONC_UG_L_MAX]) * int(words[layout.AT_CONC_GAIN])
     level = reading >> int(words[layout.AT_CONC_SHIFT])
-    move = 1 << int(words[layout.AT_ESTIMATE_BITS])
+    # Of what was delivered, and of the equivalent rate of a clearance that follows the clock.
+    move = (1 + int(words[layout.AT_RHYTHM])) << int(words[layout.AT_ESTIMATE_BITS])
     predicted = _product(
         transition, [state_max] * states + [move], int(words[layout.AT_MODEL_SHIFT])
     )
     innovation = level + state_max
     correction = _product(gains.reshape(-1, 1), [innovation], int(words[layout.AT_GAIN_SHIFT]))
     rest = _product(free, [state_max] * states, int(words[layout.AT_FREE_SHIFT]))
+    rest += _bent(words, model)
     planned = rest + _solver_spans(words, model)["outputs"]
     return [
         Bound("estimator.predicted", predicted, SMALL_INT),
@@ -105,6 +108,39 @@ def _prove_estimator(words: Integers, model: int) -> list[Bound]:
         Bound("planner.free", rest, SMALL_INT),
         Bound("planner.demand", rest + int(words[layout.AT_TARGET_HIGH]), SMALL_INT),
         Bound("planner.planned", planned, SMALL_INT),
+    ]
+
+
+def _response_sum(words: Integers, model: int) -> int:
+    """Return the bound of what equivalent rates, the full rate at most, make of an output."""
+    shift = int(words[layout.section_at(words, model) + layout.IN_RESPONSE_SHIFT])
+    one = 1 << int(words[layout.AT_DATA_BITS])
+    response = np.abs(ExactSolver(words, model).response).astype(np.int64).sum(axis=1)
+    return int(response.max()) * one + (1 << (shift - 1))
+
+
+def _bent(words: Integers, model: int) -> int:
+    """Return by how much at most a rhythm changes the free response."""
+    if not words[layout.AT_RHYTHM]:
+        return 0
+    shift = int(words[layout.section_at(words, model) + layout.IN_RESPONSE_SHIFT])
+    return (_response_sum(words, model) >> shift) + 1
+
+
+def _prove_rhythm(words: Integers, model: int) -> list[Bound]:
+    """Bound what follows the clock; nothing where nothing does."""
+    if not words[layout.AT_RHYTHM]:
+        return []
+    one = 1 << int(words[layout.AT_DATA_BITS])
+    knots = words[layout.CLEARANCE_KNOTS :][: layout.RHYTHM_WORDS].reshape(2, -1)
+    target_most = int(words[layout.AT_TARGET]) * int(np.abs(knots[1]).max())
+    gain = int(words[layout.section_at(words, model) + layout.IN_CLEARANCE_GAIN])
+    return [
+        Bound("rhythm.between", int(np.abs(np.diff(knots)).max()) * one, INT32),
+        Bound("rhythm.target", target_most, INT32),
+        Bound("rhythm.steady", layout.RHYTHM_LEVEL_MAX * gain, INT32),
+        Bound("rhythm.rate", int(np.abs(knots[0]).max()) * 2 * one + one, INT32),
+        Bound("rhythm.response_sum", _response_sum(words, model), INT32),
     ]
 
 

@@ -14,7 +14,7 @@ from scipy.linalg import expm
 
 from mesor.errors import ProgramError
 from mesor.program.design import compartment_rates
-from mesor.program.problem import ControlModel, Problem
+from mesor.program.problem import ControlModel, Problem, amplitude_of
 
 _SLOW_FALL = 0.75
 _FAST_REACH = 2.0  # the whole level, and as much again for the clearance that doubled
@@ -58,11 +58,14 @@ def _check_holding(problem: Problem) -> None:
     if problem.course.kind == "pulse":
         return
     target_mg_l = problem.targets_mg_l[1]
-    needed_mg_h = problem.model.clearance_l_h * target_mg_l
+    clearance_l_h = problem.model.clearance_l_h
+    clearance_l_h *= 1.0 + amplitude_of(problem.clearance_rhythm)
+    needed_mg_h = clearance_l_h * target_mg_l
     if needed_mg_h > problem.rate_full_mg_h:
         raise ProgramError(
             f"Holding {target_mg_l:g} mg/L takes {needed_mg_h:.4g} mg/h "
-            f"(clearance_l_h times the target) and rate_max_mg_h is "
+            f"({'highest clearance of the day' if problem.clearance_rhythm else 'clearance_l_h'} "
+            f"times the target) and rate_max_mg_h is "
             f"{problem.therapy.rate_max_mg_h:g} mg/h: raise the rate or lower the target."
         )
 

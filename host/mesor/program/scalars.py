@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mesor.errors import ProgramError
 from mesor.program import line
 from mesor.program.course import Kind
-from mesor.program.design import Design, conc_unit_ug_l
+from mesor.program.design import Design, conc_unit_ug_l, discretise
 from mesor.program.formats import (
     COEFFICIENT_BITS,
     DATA_BITS,
@@ -201,17 +202,26 @@ def _set_reserve(values: Integers, problem: Problem, controller: Design) -> None
     What is left of a dose after a time is at most what the slowest of the model's
     exponentials leaves, so the pump's account of the drug on board errs upwards.
     """
-    safety, therapy, model = problem.safety, problem.therapy, problem.model
+    safety, model = problem.safety, problem.model
     conc_unit_mg_l = conc_unit_ug_l(problem) / 1000.0
-    kinetic = controller.transition[:-1, :-1]
-    keep = float(np.abs(np.linalg.eigvals(kinetic)).max())
-    rate_mg_tick = model.clearance_l_h * therapy.window_high_mg_l * problem.tick_h
+    high_mg_l = problem.level_high_mg_l
+    keep = _keep_at_least_clearance(problem, controller)
+    rate_mg_tick = model.clearance_l_h * high_mg_l * problem.tick_h
     on_board_mg = safety.on_board_max_mg or ON_BOARD_SHARE * rate_mg_tick / (1.0 - keep)
-    ceiling_mg_l = safety.conc_ceiling_mg_l or CEILING_SHARE * therapy.window_high_mg_l
+    ceiling_mg_l = safety.conc_ceiling_mg_l or CEILING_SHARE * high_mg_l
     most = (1 << 28) - 1
     values[layout.AT_ON_BOARD_KEEP] = math.ceil(keep * (1 << 14))
     values[layout.AT_ON_BOARD_MAX] = min(most, int(on_board_mg / problem.pump.mg_per_step))
     values[layout.AT_CEILING] = min(most, round(ceiling_mg_l / conc_unit_mg_l * 2**ESTIMATE_BITS))
+
+
+def _keep_at_least_clearance(problem: Problem, controller: Design) -> float:
+    """Return what the slowest exponential keeps over a tick at the day's lowest clearance."""
+    kinetic = controller.transition[:-1, :-1]
+    if problem.clearance_rhythm is not None:
+        slowest = problem.model.with_clearance(1.0 - problem.clearance_rhythm.amplitude)
+        kinetic = discretise(replace(problem, model=slowest))[0]
+    return float(np.abs(np.linalg.eigvals(kinetic)).max())
 
 
 def _set_soft_limits(values: Integers, problem: Problem) -> None:

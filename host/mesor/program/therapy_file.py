@@ -141,6 +141,7 @@ class Therapy(Section):
     threshold_mg_l: OptionalPositive = None
     share_percent: Annotated[float | None, Field(gt=0, le=100)] = None
     area_mg_h_l: OptionalPositive = None
+    target_rhythm: DailyRhythm | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -295,7 +296,9 @@ class TherapyFile(Section):
         doses = {"dose_hour_max_mg", "dose_day_max_mg"} | {
             key for key in Therapy.model_fields if "_soft_max_" in key
         }
-        of_kind = {"kind", "interval_h", *_ALL_KIND_KEYS}
+        of_kind = {"kind", "interval_h", "target_rhythm", *_ALL_KIND_KEYS}
+        rhythm = self.model.rhythm
+        target_rhythm = therapy.target_rhythm
         asked = problem.Problem(
             model=problem.ControlModel(
                 **self.model.model_dump(exclude={"model", "rhythm"}, exclude_none=True)
@@ -307,6 +310,8 @@ class TherapyFile(Section):
                 conc_change_max_mg_l=_CONC_CHANGE_MAX_TARGETS * therapy.target_mg_l,
             ),
             course=therapy.course(),
+            clearance_rhythm=None if rhythm is None else rhythm.course(),
+            target_rhythm=None if target_rhythm is None else target_rhythm.course(),
             pump=problem.PumpGeometry(
                 microstep_nl=self.pump.mechanics().microstep_nl,
                 drug_mg_ml=self.drug.conc_mg_ml,

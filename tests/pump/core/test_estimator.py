@@ -51,6 +51,11 @@ class TextbookFilter:
         return innovation
 
 
+def acting(pump: Estimator, move: int) -> array[int]:
+    """Return the move that acts on each model of the pump's."""
+    return array("i", [move] * pump.models)
+
+
 def discrete(problem: Problem, clearance_l_h: float) -> tuple[Floats, Floats]:
     """Return transition (2, 2) and input (2,) of one tick of the two compartments."""
     model, tick_h = problem.model, problem.therapy.tick_s / 3600.0
@@ -105,7 +110,7 @@ def test_it_follows_the_textbook_filter_through_a_noisy_therapy(
         if tick:
             move = int(random.integers(0, 1 << 20))
             exact.predict(move / ESTIMATE_ONE)
-            pump.predict(move)
+            pump.predict(acting(pump, move))
         level = int(random.integers(0, 4 << 20))
         innovation = exact.correct(level / ESTIMATE_ONE)
         pump.correct(level)
@@ -119,7 +124,7 @@ def test_without_readings_it_predicts_what_the_patient_equations_say(
     """A day of constant infusion on the model alone: the closed form, by one exponential."""
     pump = integer(words)
     for _ in range(288):
-        pump.predict(1 << 19)
+        pump.predict(acting(pump, 1 << 19))
     inner, into = discrete(problem, problem.model.clearance_l_h)
     still = np.linalg.solve(np.eye(2) - inner, into * 0.5)
     expected = still - np.linalg.matrix_power(inner, 288) @ still
@@ -139,7 +144,7 @@ def test_a_wrong_clearance_leaves_no_steady_prediction_error(
     for tick in range(4000):
         if tick:
             patient = inner @ patient + into * move
-            pump.predict(round(move * ESTIMATE_ONE))
+            pump.predict(acting(pump, round(move * ESTIMATE_ONE)))
         pump.correct(round(patient[0] * ESTIMATE_ONE))
         innovations.append(abs(pump.innovation) / ESTIMATE_ONE)
     assert max(innovations[:50]) > 1e-3
@@ -162,7 +167,7 @@ def test_the_gains_are_used_one_a_reading_and_the_last_for_ever(words: array[int
     pump = integer(words)
     for reading in range(count + 5):
         for _ in range(reading % 3):
-            pump.predict(0)
+            pump.predict(acting(pump, 0))
         for i in range(states):
             pump.state[i] = 0
         pump.correct(1 << 20)
@@ -180,11 +185,11 @@ def test_every_state_stays_inside_the_range_that_the_proof_assumes(
     for _ in range(200):
         for i in range(pump.states):
             pump.state[i] = sign * most
-        pump.predict(1 << 20 if sign > 0 else 0)
+        pump.predict(acting(pump, 1 << 20 if sign > 0 else 0))
         assert max(map(abs, pump.state[: pump.states])) <= most
         pump.correct(most if sign > 0 else 0)
         assert max(map(abs, pump.state[: pump.states])) <= most
     for i in range(pump.states):
         pump.state[i] = sign * most
-    pump.predict(1 << 20 if sign > 0 else 0)
+    pump.predict(acting(pump, 1 << 20 if sign > 0 else 0))
     assert sign * most in pump.state[: pump.states]

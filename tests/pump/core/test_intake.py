@@ -276,6 +276,9 @@ OUT_OF_RANGE = {
     "IN_SOFT_OFFSET_HIGH": (-1, (1 << 28) + 1),
     "IN_SOFT_SPARE_SHIFT": (-1, 13),
     "IN_SPARE_SHIFT": (-1, 13),
+    "IN_CLEARANCE_GAIN": (-1, 1 << 13),
+    "IN_CLEARANCE_SHIFT": (-1, 31),
+    "AT_RHYTHM": (-1, 2),
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pump.core.estimator import Estimator
 from pump.core.planner import Planner
+from pump.core.rhythm import Rhythm
 from pump.spec import program as layout
 from pump.spec import reasons
 
@@ -19,11 +20,18 @@ EMPTY = (0, 0, 0)
 ABOVE = (3 << 20, 3 << 20, 0)  # 30 mg/L, above the window
 
 
+def at_target(words: array[int]) -> Rhythm:
+    """Return a clock that has nothing to say but the target."""
+    rhythm = Rhythm(words)
+    rhythm.look_ahead(0, TARGET)
+    return rhythm
+
+
 def planner_of(words: array[int], state: tuple[int, int, int] = EMPTY) -> Planner:
     """Return a planner over an estimate, in half targets Q20."""
     estimator = Estimator(words)
     estimator.state[:] = array("i", [*state, 0])
-    return Planner(words, estimator)
+    return Planner(words, estimator, at_target(words))
 
 
 def test_demand_is_target_minus_free_response_clipped(words: array[int]) -> None:
@@ -34,7 +42,7 @@ def test_demand_is_target_minus_free_response_clipped(words: array[int]) -> None
     most = words[layout.AT_DEMAND_MAX]
     for state in [EMPTY, ABOVE, (2 << 20, 1 << 20, 5000), (1 << 21, 1 << 21, -(1 << 19))]:
         planner = planner_of(words, state)
-        planner.plan(0, TARGET)
+        planner.plan(0)
         free = [(sum(row * state) + (1 << (shift - 1))) >> shift for row in table]
         expected = [max(-most, min(most, TARGET - level)) for level in free]
         assert planner.free.tolist() == free
@@ -44,7 +52,7 @@ def test_demand_is_target_minus_free_response_clipped(words: array[int]) -> None
 def test_a_solved_plan_is_the_solvers(words: array[int]) -> None:
     """The first move is applied, all of them are shown."""
     planner = planner_of(words)
-    move = planner.plan(0, TARGET)
+    move = planner.plan(0)
     assert planner.source == reasons.PLAN_SOLVED
     planned = array("i", [0] * planner.horizon)
     planner.solver.plan(planned)
@@ -58,7 +66,7 @@ def test_an_empty_patient_is_dosed_and_one_above_the_window_is_not(words: array[
     rising = falling = ONE // 2
     empty, above = planner_of(words, EMPTY), planner_of(words, ABOVE)
     for _ in range(4):
-        rising, falling = empty.plan(rising, TARGET), above.plan(falling, TARGET)
+        rising, falling = empty.plan(rising), above.plan(falling)
     assert rising == ONE
     assert falling == 0
 
@@ -67,20 +75,20 @@ def test_at_the_cap_the_plan_of_the_tick_before_goes_on(words: array[int]) -> No
     """One tick later each time, its last move held, to its end; an older plan is no plan."""
     words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     planner = planner_of(words)
-    move = planner.plan(0, TARGET)
+    move = planner.plan(0)
     planned = planner.moves.tolist()
     planner.solver._cap = 1
     for _ in range(planner.horizon - 1):
         planned = planned[1:] + planned[-1:]
-        before, move = move, planner.plan(move, TARGET)
+        before, move = move, planner.plan(move)
         assert planner.source == reasons.PLAN_SHIFTED
         assert planner.moves.tolist() == planned
         assert move == min(planned[0], before + words[layout.AT_CHANGE_MAX])
-    planner.plan(move, TARGET)
+    planner.plan(move)
     assert planner.source == reasons.PLAN_FALLBACK
     assert set(planner.moves) == {words[layout.AT_FALLBACK_MOVE]}
     planner.solver._cap = words[layout.AT_ITERATIONS_MAX]
-    planner.plan(move, TARGET)
+    planner.plan(move)
     assert planner.source == reasons.PLAN_SOLVED
 
 
@@ -92,7 +100,7 @@ def test_at_the_cap_without_a_plan_the_fallback_is_held(words: array[int]) -> No
     fallback = words[layout.AT_FALLBACK_MOVE]
     assert fallback > 0
     for _ in range(3):
-        assert planner.plan(fallback, TARGET) == fallback
+        assert planner.plan(fallback) == fallback
         assert planner.source == reasons.PLAN_FALLBACK
     assert set(planner.moves) == {fallback}
 
@@ -114,12 +122,10 @@ def test_after_a_fallback_the_old_plan_is_not_taken_up_again(words: array[int]) 
     """A plan from before the readings stopped is out of date."""
     words[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
     planner = planner_of(words)
-    planner.plan(0, TARGET)
+    planner.plan(0)
     planner.fall_back(0)
     planner.solver._cap = 1
-    assert planner.plan(0, TARGET) == min(
-        words[layout.AT_FALLBACK_MOVE], words[layout.AT_CHANGE_MAX]
-    )
+    assert planner.plan(0) == min(words[layout.AT_FALLBACK_MOVE], words[layout.AT_CHANGE_MAX])
     assert planner.source == reasons.PLAN_FALLBACK
 
 
@@ -131,11 +137,11 @@ def test_no_move_rises_faster_than_allowed_nor_leaves_its_bounds(
     words[layout.AT_ITERATIONS_MAX] = cap
     random = np.random.default_rng(seed)
     estimator, move = Estimator(words), 0
-    planner, state = Planner(words, estimator), estimator.state
+    planner, state = Planner(words, estimator, at_target(words)), estimator.state
     most = words[layout.AT_STATE_MAX]
     for tick in range(60):
         for i in range(3):
             state[i] = int(random.integers(-most, most + 1)) >> int(random.integers(0, 8))
         before = move
-        move = planner.plan(move, TARGET) if tick % 7 else planner.fall_back(move)
+        move = planner.plan(move) if tick % 7 else planner.fall_back(move)
         assert 0 <= move <= min(ONE, before + words[layout.AT_CHANGE_MAX])
