@@ -33,7 +33,8 @@ class EmulatedStage:
         self._edges_before = 0  # of boards that have lost their power
         self._offset_s = 0.0  # of the board's time
         self._faults: set[BoardFault] = set()
-        self._cut_after: int | None = None
+        self._cut_page: int | None = None  # the power goes within this page of the log, or later
+        self._cut_at = 0  # bytes of it that are written by then
         self._was_reset = False
         self.target = EmulatorTarget(lambda _: None)
         self.target.board.run_until_ns(_BOOT_S * 1e9)
@@ -72,13 +73,15 @@ class EmulatedStage:
         """Begin a batch; cut the power within the page that follows, where that is due."""
         self._end_batch()
         self.batches.append((self.now_s, 0))
-        if self._cut_after is None:
-            return
-        if self._cut_after >= journal.PAGE_BYTES:
-            self._cut_after -= journal.PAGE_BYTES
+        if self._cut_page is None:
             return
         self.target.board.run_until_ns(self.target.board.now_ns + _PAGE_S * 1e9)
-        raise PowerCut
+        if self._newest() >= self._cut_page:
+            raise PowerCut
+
+    def _newest(self) -> int:
+        """Return the sequence of the log's newest page."""
+        return device_log(self.log()).pages[-1].sequence
 
     def _end_batch(self) -> None:
         """Count the batch that is over."""
@@ -108,7 +111,7 @@ class EmulatedStage:
         """Spoil the erased page that comes next."""
         log = self.log()
         count = len(log) // journal.PAGE_BYTES
-        newest = device_log(log).pages[-1].sequence
+        newest = self._newest()
         for place in range(newest + 1, newest + 1 + count):
             begin = place % count * journal.PAGE_BYTES
             if log[begin : begin + journal.PAGE_BYTES] == _ERASED:
@@ -117,18 +120,18 @@ class EmulatedStage:
         return False
 
     def cut_in_write(self, after_bytes: int) -> None:
-        """Let the power go within the page of a coming tick."""
-        self._cut_after = after_bytes
+        """Let the power go within one of the next pages: where no more come, it stays."""
+        pages, self._cut_at = divmod(after_bytes, journal.PAGE_BYTES)
+        self._cut_page = self._newest() + 1 + pages
 
     def power_off(self) -> None:
-        """Let the motor stand; what was cut in a write has not got its last bytes."""
+        """Let the motor stand; the page that was cut has not got its last bytes."""
         self._end_batch()
-        if self._cut_after is not None and self._cut_after < journal.PAGE_BYTES:
-            newest = device_log(self.log()).pages[-1].sequence
-            begin = newest * journal.PAGE_BYTES % journal.RING_BYTES + self._cut_after
-            rest = b"\xff" * (journal.PAGE_BYTES - self._cut_after)
+        if self._cut_page is not None and self._newest() >= self._cut_page:
+            begin = self._newest() * journal.PAGE_BYTES % journal.RING_BYTES + self._cut_at
+            rest = b"\xff" * (journal.PAGE_BYTES - self._cut_at)
             self.target.board.spoil_flash(_RING_BEGIN + begin, rest)
-        self._cut_after = None
+        self._cut_page = None
 
     def power_on(self, after_s: float) -> None:
         """Power the board up from its flash; after a reset it already runs."""
