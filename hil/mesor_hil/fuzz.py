@@ -10,10 +10,12 @@ where the pump runs, for it may be obeyed.  All follows from the seed.
 from __future__ import annotations
 
 import argparse
+import gc
 import random
-import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
 
 from mesor.errors import MesorError
 from mesor.link import PumpClient
@@ -26,7 +28,8 @@ from pump.spec import record as at
 
 _DAY_S = 6 * 3600
 _FACTOR = 300
-_GROWTH_KIB_MAX = 16 * 1024
+_GROWTH_BYTES_MAX = 2 * 1024  # of all that the pump holds: its counters gain digits
+_WEIGHED_EVERY = 1000  # frames
 _FRAMES_A_TICK = 50
 _CERTIFIED_STATES = 200
 _KINDS = (*range(0x00, 0x13), 0x42, 0x81, 0x82, 0x83, 0xFF)
@@ -44,7 +47,7 @@ class FuzzReport:
     refused: dict[int, int]  # result: how often
     dropped: int  # frames that were none
     ticks: int  # of the therapy that went on meanwhile
-    growth_kib: int  # of this process, largest resident size
+    growth_bytes: int  # at most, of all objects that the pump holds, between two frames
 
 
 class Thrower:
@@ -99,16 +102,53 @@ def fuzz(frames: int, seed: int) -> FuzzReport:
     client.upload(program.bytes)
     refused: dict[int, int] = {}
     thrower = Thrower(recorded, draw)
-    before_kib = _resident_kib()
-    for _ in range(frames // 2):
+    resting = _Scales(target, seed)
+    for thrown in range(frames // 2):
         _throw(target, thrower.next(), refused)
+        resting.weigh(thrown)
         if target.step_edges() != edges or target.app.supervisor.state != reasons.STATE_READY:
             raise FuzzError(f"A resting pump moved; seed {seed}.")
-    ticks = _throw_while_running(target, thrower, refused, frames - frames // 2, draw, seed)
-    growth_kib = _resident_kib() - before_kib
-    if growth_kib > _GROWTH_KIB_MAX:
-        raise FuzzError(f"The pump grew by {growth_kib} KiB; seed {seed}.")
-    return FuzzReport(frames, refused, target.app.link.reader.dropped, ticks, growth_kib)
+    ticks, running = _throw_while_running(
+        target, thrower, refused, frames - frames // 2, draw, seed
+    )
+    growth = max(resting.growth_bytes, running.growth_bytes)
+    return FuzzReport(frames, refused, target.app.link.reader.dropped, ticks, growth)
+
+
+class _Scales:
+    """Weighs all that the pump holds, every so many frames; raises FuzzError where it grows."""
+
+    def __init__(self, target: TwinTarget, seed: int) -> None:
+        self._target, self._seed = target, seed
+        self._before_bytes = 0
+        self.growth_bytes = 0
+
+    def weigh(self, thrown: int) -> None:
+        """Compare with the first time."""
+        if thrown % _WEIGHED_EVERY:
+            return
+        held = held_bytes(self._target.app)
+        self._before_bytes = self._before_bytes or held
+        self.growth_bytes = max(self.growth_bytes, held - self._before_bytes)
+        if self.growth_bytes > _GROWTH_BYTES_MAX:
+            raise FuzzError(
+                f"The pump grew by {self.growth_bytes} bytes in {thrown} frames; "
+                f"seed {self._seed}."
+            )
+
+
+def held_bytes(root: object) -> int:
+    """Return the size of every object that can be reached from `root`, code and types aside."""
+    seen: set[int] = set()
+    waiting, total = [root], 0
+    while waiting:
+        held = waiting.pop()
+        if id(held) in seen or isinstance(held, type | ModuleType | FunctionType | CodeType):
+            continue
+        seen.add(id(held))
+        total += sys.getsizeof(held)
+        waiting += gc.get_referents(held)
+    return total
 
 
 def _throw_while_running(
@@ -118,16 +158,18 @@ def _throw_while_running(
     frames: int,
     draw: random.Random,
     seed: int,
-) -> int:
-    """Throw between the ticks of a therapy without readings; return its ticks."""
+) -> tuple[int, _Scales]:
+    """Throw between the ticks of a therapy without readings; return its ticks, and the scales."""
     client = _client(target, [], draw)
     client.start(_FACTOR, _DAY_S)
     ticks = 0
+    scales = _Scales(target, seed)
     for thrown in range(frames):
         if thrown % _FRAMES_A_TICK == 0:
             target.advance(target.now_s + 1.0)
             ticks += 1
         _throw(target, thrower.next(), refused)
+        scales.weigh(thrown)
         app = target.app
         # Without readings it falls back, and then stands; that is no harm done by a frame.
         if app.supervisor.state in (reasons.STATE_READY, reasons.STATE_FAULT):
@@ -136,7 +178,7 @@ def _throw_while_running(
         if controller is not None and controller.record[at.READING_PRESENT]:
             raise FuzzError(f"A reading that nobody signed was used; seed {seed}.")
     client.stop()
-    return ticks
+    return ticks, scales
 
 
 def _client(target: TwinTarget, recorded: list[Frame], draw: random.Random) -> PumpClient:
@@ -159,11 +201,6 @@ def _throw(target: TwinTarget, thrown: bytes, refused: dict[int, int]) -> None:
     for frame in FrameCoder().decode(target.read()):
         if frame.kind == messages.ACK:
             refused[frame.body[2]] = refused.get(frame.body[2], 0) + 1
-
-
-def _resident_kib() -> int:
-    """Return the largest resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
-from mesor_hil import fuzz as fuzzing
 from mesor_hil.fuzz import FuzzError, fuzz
 from pump.core import authentic
+from pump.core.commands import Commands
 from pump.spec import reasons
 
 FRAMES = 3000
@@ -37,7 +39,15 @@ def test_a_pump_that_did_not_look_at_tags_would_be_caught(
 
 
 def test_growth_would_be_caught(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is the process's largest resident size."""
-    monkeypatch.setattr(fuzzing, "_GROWTH_KIB_MAX", -1)
+    """A pump that keeps four bytes of every frame would be full within an hour."""
+    kept = array("i")
+    handle = Commands.handle
+
+    def hoard(commands: Commands, frame: bytearray, length: int) -> None:
+        commands.hoard = kept
+        kept.append(length)
+        handle(commands, frame, length)
+
+    monkeypatch.setattr(Commands, "handle", hoard)
     with pytest.raises(FuzzError, match="grew by"):
-        fuzz(100, seed)
+        fuzz(FRAMES, seed)
