@@ -9,8 +9,9 @@ its own reference patient's and lists that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -30,6 +31,7 @@ from mesor.dosing.kidneys import CLEARANCE_ML_MIN, creatinine
 from mesor.errors import DosingError
 from mesor.input_tables import Section, impossible, read_table
 
+_WORD_MAX, _NUMBER_MAX = 60, 1e6
 _HEMATOCRIT = Range("hematocrit", 5.0, 75.0, "%")
 _BODY_MASS_INDEX = Range("body mass index", 6.0, 150.0, "kg/m2")
 _ALBUMIN_REFERENCE_G_L = 40.0
@@ -143,13 +145,30 @@ class GivenDose(Section):
 
 
 class PatientFile(Section):
-    """The whole file, as it was written."""
+    """The whole file, as it was written.
+
+    covariates: what single models want besides, like opiates = "yes" (mesor drugs NAME).
+    """
 
     patient: Body
     kidneys: Kidneys = Kidneys()
     composition: Composition = Composition()
     genes: Genes = Genes()
+    covariates: dict[str, Any] = Field(default_factory=dict)
     dose: tuple[GivenDose, ...] = ()
+
+    @model_validator(mode="after")
+    def _are_numbers_or_words(self) -> PatientFile:
+        """Check what no other section knows: the model that takes it knows its kind."""
+        for name, value in self.covariates.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            word = isinstance(value, str) and 0 < len(value) <= _WORD_MAX
+            if not (word or (number and 0.0 <= value <= _NUMBER_MAX)):
+                raise impossible(
+                    f"covariates.{name} is {str(value)[:_WORD_MAX]}; it must be a number, 0 to "
+                    f'{_NUMBER_MAX:g}, or a word like "yes".'
+                )
+        return self
 
     @model_validator(mode="after")
     def _is_a_creatinine_of_that_age(self) -> PatientFile:
@@ -166,7 +185,7 @@ class PatientCovariates:
     """A patient as the models see one; assumed lists every value that the file lacked.
 
     creatinine_mg_dl is None when not measured: no kidney is ever assumed.  gestation_weeks
-    is that at birth.
+    is that at birth; others are the file's [covariates].
     """
 
     sex: Sex
@@ -181,6 +200,7 @@ class PatientCovariates:
     hematocrit_percent: float
     excess_fluid_l: float
     gestation_weeks: float | None
+    others: Mapping[str, float | str]
     phenotypes: tuple[Phenotype, ...]
     assumed: tuple[Figure, ...]
 
@@ -220,6 +240,7 @@ def covariates(file: PatientFile) -> PatientCovariates:
         ),
         excess_fluid_l=or_assumed(blood.excess_fluid_l, "excess fluid", 0.0, "L"),
         gestation_weeks=file.patient.gestation_weeks,
+        others=dict(file.covariates),
         phenotypes=file.genes.phenotypes(),
         assumed=tuple(assumed),
     )

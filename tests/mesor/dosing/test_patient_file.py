@@ -37,6 +37,13 @@ def test_what_is_missing_is_listed_as_assumed_and_no_kidney_or_gene_is_filled_in
     assert patient.creatinine_mg_dl is None and patient.phenotypes == ()
 
 
+@pytest.mark.parametrize("value", ["nan", "-3", "true", "[1]", '""', "inf"])
+def test_a_covariate_of_one_model_is_a_number_or_a_word(value: str) -> None:
+    """In one sentence, whatever was written."""
+    with pytest.raises(ScenarioError, match=r"days is .*; it must be a number, 0 to 1e"):
+        read_patient(f"{BODY}[covariates]\ndays = {value}\n", "p.toml")
+
+
 def test_a_newborns_gestation_is_read_and_held_to_what_can_live() -> None:
     """Models of postmenstrual age want it; in days or taken for an age it is refused."""
     newborn = BODY.replace("62", "0.01").replace("71.5", "1.1").replace("165", "36")

@@ -81,6 +81,13 @@ _FIGURES: dict[str, Callable[[PatientCovariates], Figure]] = {
     "albumin_g_l": lambda p: _measured("albumin", p.albumin_g_l, "g/L"),
     "hematocrit_percent": lambda p: _measured("hematocrit", p.hematocrit_percent, "%"),
 }
+_FILE_HAS = {
+    *_FIGURES,
+    "sex",
+    "dialysis",
+    "creatinine_clearance_ml_min",
+    "postmenstrual_age_years",
+}
 _ASSUMED_BY_FILE = {"albumin_g_l": "albumin", "hematocrit_percent": "hematocrit"}
 
 
@@ -96,6 +103,11 @@ class SeenPatient:
     assumed: tuple[str, ...]
     warnings: tuple[str, ...]
     outside: tuple[str, ...]
+
+
+def wanted_besides(model: ModelSection) -> tuple[str, ...]:
+    """Return the covariates of a model that no other section of a patient's file has."""
+    return tuple(name for name in model.reference.covariates() if name not in _FILE_HAS)
 
 
 def gene_name(relation: Gene) -> str:
@@ -134,6 +146,15 @@ def reference_values(model: ModelSection) -> dict[str, float | str]:
     return model.reference.covariates() | {gene_name(item): 1.0 for item in model.gene}
 
 
+def _of_its_kind(name: str, value: float | str, reference: float | str) -> float | str:
+    """Return a covariate that was given; DosingError unless it is of the reference's kind."""
+    if reference in ("yes", "no") and value not in ("yes", "no"):
+        raise DosingError(f"{name} is {value!r}; it must be one of no, yes.")
+    if isinstance(value, str) and not isinstance(reference, str):
+        raise DosingError(f"{name} is {value!r}; it must be a number, like {reference:g}.")
+    return value
+
+
 class _Reader:
     """Gathers one patient's covariates for one model."""
 
@@ -150,7 +171,7 @@ class _Reader:
     def read(self, name: str, reference: float | str) -> None:
         """Put one covariate's value, and all that is to be said of it."""
         if name in self.others:
-            self.values[name] = self.others[name]
+            self.values[name] = _of_its_kind(name, self.others[name], reference)
         elif name == "sex":
             self.values[name] = self.patient.sex
         elif name == "dialysis":

@@ -64,6 +64,8 @@ def factor(relation: Multiplying, covariates: Covariates) -> float:
         return _number(covariates, gene_name(relation))
     value = _number(covariates, relation.covariate)
     if isinstance(relation, Power):
+        if value < 0.0 or (value == 0.0 and relation.exponent < 0.0):
+            raise DosingError(f"{relation.covariate} is {value:g}; it must be more than 0.")
         return float((value / relation.reference) ** relation.exponent)
     if isinstance(relation, Linear):
         held = max(value, relation.least if relation.least is not None else value)

@@ -21,6 +21,7 @@ from mesor.dosing.genes.phenotype import (
 from mesor.dosing.kinetics import Dose
 from mesor.dosing.levels import Level, PopulationModel, Posterior, average, estimate, prior
 from mesor.dosing.library import Drug, IndividualModel, PublishedModel
+from mesor.dosing.library.covariates import wanted_besides
 from mesor.dosing.patient_file import PatientCovariates
 from mesor.errors import DosingError
 
@@ -85,10 +86,12 @@ def people(order: Order, warnings: list[str]) -> tuple[Person, ...]:
     Of several, one that cannot take this patient is left out, with a warning; so is one
     that was not made for such a patient while others were.  Raises DosingError where none is left.
     """
+    asked = order.drug.models if order.model == AVERAGE else (order.drug.model(order.model),)
+    _check_others(order, asked)
     if order.model != AVERAGE:
-        published = order.drug.model(order.model)
+        published = asked[0]
         try:
-            return (Person(published, published.individual(order.patient)),)
+            return (_person(order, published),)
         except DosingError as error:
             others = [each.name for each in order.drug.models if each is not published]
             also = f" Other models of {order.drug.name} are {', '.join(others)}." if others else ""
@@ -103,7 +106,7 @@ def people(order: Order, warnings: list[str]) -> tuple[Person, ...]:
             warnings.append(f"{published.name} is of {analyte} levels and was left out.")
             continue
         try:
-            found.append(Person(published, published.individual(order.patient)))
+            found.append(_person(order, published))
         except DosingError as error:
             warnings.append(f"{published.name} was left out: {error}")
     if not found:
@@ -114,6 +117,23 @@ def people(order: Order, warnings: list[str]) -> tuple[Person, ...]:
             why = " ".join(person.individual.outside)
             warnings.append(f"{person.published.name} was left out: {why}")
     return tuple(fitting or found)
+
+
+def _person(order: Order, published: PublishedModel) -> Person:
+    """Return the patient in one model, with those of the file's [covariates] that it takes."""
+    known = wanted_besides(published.section)
+    others = {name: value for name, value in order.patient.others.items() if name in known}
+    return Person(published, published.individual(order.patient, others))
+
+
+def _check_others(order: Order, asked: Sequence[PublishedModel]) -> None:
+    """Raise DosingError for one of the file's [covariates] that no model asked for takes."""
+    taken = sorted({name for model in asked for name in wanted_besides(model.section)})
+    for name in order.patient.others:
+        if name not in taken:
+            names = " and ".join(model.name for model in asked)
+            takes = f"takes there {', '.join(taken)}" if taken else "takes none there"
+            raise DosingError(f"[covariates] {name} is no covariate of {names}, which {takes}.")
 
 
 def fits(

@@ -74,6 +74,9 @@ def chance(share: float | None) -> str:
 
 def covariate_value(patient: PatientCovariates, figures: Sequence[Figure], covariate: str) -> str:
     """Return what the patient has of a covariate, as its figure was derived."""
+    if covariate in patient.others:
+        value = patient.others[covariate]
+        return value if isinstance(value, str) else number(value)
     if covariate == "sex":
         return patient.sex
     if covariate == "dialysis":

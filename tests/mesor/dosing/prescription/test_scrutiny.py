@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from mesor.dosing.kinetics import Dose
@@ -132,6 +134,34 @@ def test_a_dose_above_the_window_is_not_called_sure_of_its_target() -> None:
     assert fixed is not None and fixed.expected.course_auc_mg_h_l is not None
     assert fixed.expected.course_auc_mg_h_l == pytest.approx(4673.0 / (0.5 * 248.4), rel=2e-3)
     assert fixed.expected.exceeds_target is not None and fixed.expected.exceeds_target > 0.8
+
+
+def test_what_only_one_model_wants_stands_under_covariates() -> None:
+    """Eleveld 2018: opiates lower the clearance by exp(-0.00286 age), 62 years here."""
+    without = prescribed("propofol")
+    found = prescribed("propofol", '[covariates]\nopiates = "yes"\n')
+    lower = [
+        each.fits[0].person.individual.parameters["clearance_l_min"] for each in (found, without)
+    ]
+    assert lower[0] / lower[1] == pytest.approx(math.exp(-0.00286 * 62))
+    assert any("opiates no" in text for text in without.assumed)
+    assert not any("opiates" in text for text in found.assumed)
+    assert covariate_value(found.order.patient, found.figures, "opiates") == "yes"
+
+
+@pytest.mark.parametrize(
+    ("covariates", "sentence"),
+    [
+        ('azole = "yes"', r"\[covariates\] azole is no covariate of Eleveld 2018, which takes"),
+        ("age_years = 40", r"\[covariates\] age_years is no covariate of Eleveld 2018"),
+        ('opiates = "perhaps"', "opiates is 'perhaps'; it must be one of no, yes"),
+        ("opiates = 1", "opiates is 1; it must be one of no, yes"),
+    ],
+)
+def test_other_covariates_are_held_to_what_the_model_knows(covariates: str, sentence: str) -> None:
+    """A misspelt one would be the reference patient's in silence."""
+    with pytest.raises(DosingError, match=sentence):
+        prescribed("propofol", f"[covariates]\n{covariates}\n")
 
 
 def test_a_dose_far_from_the_labels_is_told() -> None:
