@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.optimize import brentq
 
 from mesor.dosing.kinetics import (
     Dose,
@@ -78,22 +79,33 @@ class Regimen:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a dose makes of one patient at steady state; levels over the interval, (n,)."""
+    """What a dose makes of one patient at steady state.
+
+    levels_mg_l: over the interval, (n,), straight between them; at_share: where each stands
+    in the interval, 0 to 1, (n,).
+    """
 
     peak_mg_l: float
     trough_mg_l: float
     auc24_mg_h_l: float
     course_auc_mg_h_l: float
     levels_mg_l: FloatArray
+    at_share: FloatArray
 
     def held_mg_l(self, share: float) -> float:
         """Return the level exceeded for a share of the interval."""
-        return float(np.quantile(self.levels_mg_l, 1.0 - share))
+        low, high = float(self.levels_mg_l.min()), float(self.levels_mg_l.max())
+        if share >= 1.0 or not high > low:
+            return low
+        return float(brentq(lambda level: self.share_above(level) - share, low, high))
 
     def share_above(self, level_mg_l: float) -> float:
-        """Return the share of the interval above a level, straight between grid points."""
-        rising = np.interp(level_mg_l, np.sort(self.levels_mg_l), np.linspace(0.0, 1.0, _GRID))
-        return 1.0 - float(rising)
+        """Return the share of the interval above a level."""
+        first, second = self.levels_mg_l[:-1], self.levels_mg_l[1:]
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        rise = np.where(high > low, high - low, 1.0)
+        above = np.where(high > low, (high - level_mg_l) / rise, high > level_mg_l)
+        return float(np.sum(np.clip(above, 0.0, 1.0) * np.diff(self.at_share)))
 
     def value(self, aim: Aim) -> float:
         """Return the quantity that an aim is about."""
@@ -117,6 +129,7 @@ class Profile:
             factor * self.auc24_mg_h_l,
             factor * self.course_auc_mg_h_l,
             factor * self.levels_mg_l,
+            self.at_share,
         )
 
 
@@ -135,23 +148,26 @@ def _of_one_mg(model: KineticModel, shape: Shape) -> Profile:
         times = np.linspace(0.0, max(dose.end_h, 1e-6), _GRID)
         levels = conc_mg_l(model, [dose], times)
         whole = auc_infinite_mg_h_l(model, [dose])
-        return Profile(float(levels.max()), float(levels[-1]), math.nan, whole, levels)
+        peak, last = float(levels.max()), float(levels[-1])
+        return Profile(peak, last, math.nan, whole, levels, times / times[-1])
     interval_h = shape.interval_h
     duration_h = min(shape.duration_h, interval_h)
-    times = np.linspace(0.0, interval_h, _GRID)  # the next dose itself is never in it
+    # The next dose itself is never in it; the end of the infusion, the peak, always is.
+    times = np.union1d(np.linspace(0.0, interval_h, _GRID), duration_h)
     if shape.route == "oral":
         settled = Dose(0.0, 1.0, 0.0, "oral", interval_h)
-        levels = conc_mg_l(model, [settled], np.append(times, duration_h))
+        levels = conc_mg_l(model, [settled], times)
         area = auc_mg_h_l(model, [settled], 0.0, interval_h)
     else:
-        levels = _settled_mg_l(model, duration_h, interval_h, np.append(times, duration_h))
+        levels = _settled_mg_l(model, duration_h, interval_h, times)
         area = 1.0 / model.disposition.clearance_l_h
     return Profile(
         peak_mg_l=float(levels.max()),
         trough_mg_l=float(levels.min()),
         auc24_mg_h_l=area * _DAY_H / interval_h,
         course_auc_mg_h_l=area,
-        levels_mg_l=levels[:-1],
+        levels_mg_l=levels,
+        at_share=times / interval_h,
     )
 
 
@@ -186,7 +202,8 @@ def _saturable(model: KineticModel, regimen: Regimen) -> Profile:
         )
     level = steady_conc_mg_l(model.disposition, regimen.rate_mg_h)
     levels = np.full(_GRID, level)
-    return Profile(level, level, level * _DAY_H, level * shape.duration_h, levels)
+    area = level * shape.duration_h
+    return Profile(level, level, level * _DAY_H, area, levels, np.linspace(0.0, 1.0, _GRID))
 
 
 @dataclass(frozen=True, slots=True)

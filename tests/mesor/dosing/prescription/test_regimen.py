@@ -61,8 +61,23 @@ def test_the_share_above_a_level_is_the_textbooks() -> None:
     start = 300.0 / 30.0 / (1.0 - math.exp(-rate * interval_h))
     share = math.log(start / threshold) / rate / interval_h
     found = profile(ONE, Regimen(300.0, Shape(0.0, interval_h)))
-    assert found.share_above(threshold) == pytest.approx(share, abs=0.003)
-    assert found.held_mg_l(share) == pytest.approx(threshold, rel=0.005)
+    assert found.share_above(threshold) == pytest.approx(share, rel=2e-4)
+    assert found.held_mg_l(share) == pytest.approx(threshold, rel=2e-4)
+
+
+def test_time_above_counts_the_rise_of_an_infusion_too() -> None:
+    """One compartment: up to R/CL (1 - e^-kd) from the trough, and down again, by hand."""
+    rate, interval_h, duration_h, threshold = 4.0 / 30.0, 8.0, 3.0, 10.0
+    top = 300.0 / duration_h / 4.0
+    peak = top * -math.expm1(-rate * duration_h) / -math.expm1(-rate * interval_h)
+    trough = peak * math.exp(-rate * (interval_h - duration_h))
+    reached_h = math.log((top - trough) / (top - threshold)) / rate
+    lost_h = duration_h + math.log(peak / threshold) / rate
+    found = profile(ONE, Regimen(300.0, Shape(duration_h, interval_h)))
+    assert trough < threshold < peak
+    assert found.peak_mg_l == pytest.approx(peak) and found.trough_mg_l == pytest.approx(trough)
+    share = (lost_h - reached_h) / interval_h
+    assert found.share_above(threshold) == pytest.approx(share, rel=1e-3)
 
 
 def test_doses_by_mouth_settle_as_superposed_ones_do() -> None:
@@ -99,8 +114,11 @@ def test_chances_are_those_of_the_log_normal_distribution() -> None:
         Regimen(1000.0, Shape(1.0, 12.0)), believed, aim, (limit("auc24", 700.0),), None
     )
     sigma = math.sqrt(math.log1p(CV**2))
-    above = [0.5 * math.erfc(math.log(area / 500.0) / sigma / math.sqrt(2)) for area in (400, 700)]
+    above = [
+        0.5 * math.erfc(math.log(area / 500.0) / sigma / math.sqrt(2)) for area in (400, 700, 600)
+    ]
     assert found.reaches_target == pytest.approx(above[0], abs=0.01)
+    assert found.exceeds_target == pytest.approx(above[2], abs=0.01)
     assert found.exceeds_limit == pytest.approx(above[1], abs=0.01)
 
 
