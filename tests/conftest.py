@@ -27,6 +27,7 @@ from mesor.program import (
     compile_program,
 )
 
+pytest_plugins = ("mesor_hil.hazard_proofs",)
 _SEED_DEFAULT = 20_250_415
 
 # Generated cases come from the test's own text, so that a failure here is a failure everywhere;

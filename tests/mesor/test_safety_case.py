@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,53 @@ def test_a_hazard_without_a_test_and_a_mark_without_a_hazard_fail(
     )
     with pytest.raises(MesorError, match=named):
         safety_case.hazard_table(tmp_path)
+
+
+PROOFS = """
+import pytest
+
+@pytest.mark.hazard("a")
+def test_that_passes(): ...
+
+@pytest.mark.hazard("a")
+@pytest.mark.skip
+def test_that_is_marked_to_be_skipped(): ...
+
+@pytest.mark.hazard("a")
+def test_that_skips_itself():
+    pytest.skip()
+
+@pytest.mark.hazard("a")
+@pytest.mark.xfail
+def test_that_may_fail():
+    raise ValueError
+
+@pytest.mark.skip
+def test_that_proves_no_hazard(): ...
+"""
+
+
+def test_a_proof_that_is_skipped_or_may_fail_fails_the_run(tmp_path: Path) -> None:
+    """The table names every marked test as a proof, whatever became of it."""
+    (tmp_path / "test_proofs.py").write_text(PROOFS)
+    (tmp_path / "test_whole.py").write_text(
+        f"import pytest\npytest.importorskip('no_such_module')\n{PROOFS}"
+    )
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-rAE", str(tmp_path), "--noconftest"),
+            *("-c", str(ROOT / "pyproject.toml"), "-p", "mesor_hil.hazard_proofs"),
+            *("-p", "no:cacheprovider", "--continue-on-collection-errors"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [line.split(" ")[:2] for line in ran.stdout.splitlines() if "test_" in line]
+    outcomes = {words[1].split("::")[-1]: words[0] for words in told}
+    assert outcomes["test_that_passes"] == "PASSED"
+    for name in ("is_marked_to_be_skipped", "skips_itself", "may_fail"):
+        assert outcomes[f"test_that_{name}"] in ("FAILED", "ERROR")
+    assert "1 passed, 1 skipped" in ran.stdout
+    assert "test_whole.py proves a hazard" in ran.stdout
+    assert ran.returncode == pytest.ExitCode.TESTS_FAILED
