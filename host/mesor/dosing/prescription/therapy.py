@@ -13,6 +13,7 @@ from typing import Any
 import tomli_w
 
 from mesor.dosing.kinetics import KineticModel, steady_rate_mg_h
+from mesor.dosing.prescription.belief import belief
 from mesor.dosing.prescription.chase import LONGER, Chase, chase_of
 from mesor.dosing.prescription.prescription import Prescription
 from mesor.errors import DosingError, MesorError
@@ -49,6 +50,9 @@ _TICKS_S = (300, 120, 60, 30, 20, 10)
 # halves is seen before the level is 15 % off.
 _CLEARED_SHARE = 0.06
 _AREA_TICK_S = 60  # no shorter: an area forgives what a level does in a minute
+# The day's dose covers this share of the patients believed possible, and at least so many times
+# the likeliest one's: a hard cap that a patient's own clearance reaches is no safety.
+_DAY_COVERS, _DAY_SHARE_LEAST = 0.975, 1.5
 _HEADROOM = 1.6  # of a pulse: for volumes that much larger than the likeliest
 
 
@@ -129,7 +133,7 @@ def _table(
     if chase.kind == "pulse":
         caps = _pulse_caps(chase, control, allowed_mg_h)
     else:
-        caps = _holding_caps(chase, model, allowed_mg_h)
+        caps = _holding_caps(chase, model, allowed_mg_h, _demand_share(found))
     caps |= _soft_caps(found, caps)
     conc = _syringe_mg_ml(caps["rate_max_mg_h"]) if syringe_mg_ml is None else syringe_mg_ml
     tick_s = _PULSE_TICK_S if chase.kind == "pulse" else _tick_s(chase.kind, control)
@@ -168,8 +172,13 @@ def _model_table(model: KineticModel, target_mg_l: float) -> dict[str, Any]:
     return table
 
 
-def _holding_caps(chase: Chase, model: KineticModel, allowed_mg_h: float) -> dict[str, float]:
-    """Return the limits of dose for a level held, or an area filled at one."""
+def _holding_caps(
+    chase: Chase, model: KineticModel, allowed_mg_h: float, demand_share: float
+) -> dict[str, float]:
+    """Return the limits of dose for a level held, or an area filled at one.
+
+    demand_share: how many steady days one day may give, beside the body's fill.
+    """
     steady_mg_h = steady_rate_mg_h(model.disposition, chase.target_mg_l)
     fill_mg = model.disposition.volume_central_l * chase.target_mg_l
     wanted_mg_h = max(4.0 * steady_mg_h, steady_mg_h + fill_mg / _LOADING_H)
@@ -182,7 +191,7 @@ def _holding_caps(chase: Chase, model: KineticModel, allowed_mg_h: float) -> dic
     volume_l = model.disposition.volume_central_l + sum(
         volume for _, volume in model.disposition.peripheries
     )
-    day_mg = 1.5 * 24.0 * steady_mg_h + volume_l * chase.high_mg_l
+    day_mg = demand_share * 24.0 * steady_mg_h + volume_l * chase.high_mg_l
     return {
         "rate_max_mg_h": rate_max_mg_h,
         "rate_change_max_mg_h": 0.5 * rate_max_mg_h,
@@ -190,6 +199,21 @@ def _holding_caps(chase: Chase, model: KineticModel, allowed_mg_h: float) -> dic
         "dose_day_max_mg": day_mg,
         "fallback_rate_mg_h": 0.75 * steady_mg_h,
     }
+
+
+def _demand_share(found: Prescription) -> float:
+    """Return how many times the likeliest patient's clearance the day's dose must allow."""
+    fit = max(found.fits, key=lambda each: each.weight)
+    believed = belief([fit.now], [1.0])
+    own = _elimination_l_h(likeliest(found))
+    most = believed.quantile(lambda model: _elimination_l_h(model) / own, _DAY_COVERS)
+    return max(_DAY_SHARE_LEAST, most)
+
+
+def _elimination_l_h(model: KineticModel) -> float:
+    """Return the clearance at low levels, saturable or not."""
+    own = model.disposition
+    return own.clearance_l_h + (own.vmax_mg_h / own.km_mg_l if own.saturable else 0.0)
 
 
 def _soft_caps(found: Prescription, caps: dict[str, float]) -> dict[str, float]:

@@ -136,3 +136,16 @@ def test_the_estimator_s_walk_is_a_share_of_the_target(tmp_path: Path) -> None:
         asked = therapy_of(drug, tmp_path).problem()
         walk = asked.estimator.state_walk_mg_l / asked.therapy.target_mg_l
         assert walk == pytest.approx(0.015)
+
+
+def test_the_day_s_dose_allows_for_the_clearances_that_are_believed_possible(
+    tmp_path: Path,
+) -> None:
+    """Goti 2018, CV 39.8 %: 97.5 % of patients clear at most exp(1.96 sqrt(ln(1 + CV^2)))."""
+    therapy = therapy_of("vancomycin", tmp_path)
+    model, asked = therapy.model, therapy.therapy
+    assert model.volume_peripheral_l is not None
+    volume_l = model.volume_central_l + model.volume_peripheral_l
+    steady_mg = 24.0 * model.clearance_l_h * asked.target_mg_l
+    share = (asked.dose_day_max_mg - volume_l * asked.window_high_mg_l) / steady_mg
+    assert share == pytest.approx(math.exp(1.96 * math.sqrt(math.log1p(0.398**2))), rel=0.01)
