@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from mesor.dosing.figures import Figure
+from mesor.dosing.genes.phenotype import ScoreRange
 from mesor.dosing.patient_file import PatientCovariates
 from mesor.quantities import split_key
 
@@ -61,6 +62,17 @@ def number(value: float) -> str:
 def percent(share: float | None) -> str:
     """Return a share in percent."""
     return "-" if share is None else f"{100.0 * share:.0f} %"
+
+
+def activity(score: ScoreRange | None) -> str:
+    """Return a sum of activity, or its range; of a gene that goes by pairs there is none."""
+    if score is None:
+        return "-"
+    if score.low == score.high:
+        return f"{score.low:g}"
+    return (
+        f"{score.low:g} or more" if math.isinf(score.high) else f"{score.low:g} to {score.high:g}"
+    )
 
 
 def chance(share: float | None) -> str:

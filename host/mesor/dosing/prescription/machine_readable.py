@@ -16,7 +16,7 @@ from mesor.report.console import NOTICE
 def as_json_object(found: Prescription) -> dict[str, Any]:
     """Return all of it; infinite and missing numbers are null."""
     order = found.order
-    aim, advice = found.aim, found.next_dose
+    aim, advice, genes = found.aim, found.next_dose, order.patient.phenotypes
     whole = {
         "notice": NOTICE,
         "drug": order.drug.name,
@@ -24,6 +24,7 @@ def as_json_object(found: Prescription) -> dict[str, Any]:
             {"name": fit.person.published.name, "weight": fit.weight} for fit in found.fits
         ],
         "measures": [asdict(figure) for figure in measures(order.patient)],
+        "genes": [asdict(gene) | {"is_ambiguous": gene.is_ambiguous} for gene in genes],
         "effects": [asdict(effect) for effect in found.effects],
         "figures": [asdict(figure) for figure in found.figures],
         "parameters": [asdict(row) for fit in found.fits for row in parameter_rows(fit)],

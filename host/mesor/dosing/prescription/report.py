@@ -15,6 +15,7 @@ from rich.table import Table
 from mesor.dosing.figures import Effect
 from mesor.dosing.prescription.labels import (
     Sources,
+    activity,
     chance,
     covariate_value,
     label,
@@ -33,6 +34,8 @@ def print_prescription(found: Prescription, console: Console) -> None:
     sources = Sources()
     console.print(f"[bold]{escape(_title(found))}[/]\n{NOTICE}", highlight=False)
     console.print(_measures_table(found))
+    if found.order.patient.phenotypes:
+        console.print(_genes_table(found))
     if found.effects:
         console.print(_effects_table(found, sources))
     if found.fits:
@@ -67,6 +70,15 @@ def _measures_table(found: Prescription) -> Table:
     table.columns[1].justify = "right"
     for figure in measures(found.order.patient):
         table.add_row(figure.name, f"{number(figure.value)} {figure.unit}", figure.note)
+    return table
+
+
+def _genes_table(found: Prescription) -> Table:
+    """Return what each genotype means, whether the drug depends on it or not."""
+    table = _table("Genes", "gene", "genotype", "activity", "phenotype")
+    for gene in found.order.patient.phenotypes:
+        says = " or ".join(gene.names) + (", ambiguous" if gene.is_ambiguous else "")
+        table.add_row(gene.gene, escape(gene.genotype), activity(gene.score), says)
     return table
 
 

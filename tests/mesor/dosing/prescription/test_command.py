@@ -129,6 +129,18 @@ def test_body_and_kidneys_are_told_by_every_usual_measure(mesor: Any) -> None:
     ] == pytest.approx(both * surface / 1.73)
 
 
+def test_what_a_genotype_means_is_told_whatever_the_drug(mesor: Any) -> None:
+    """CPIC: *1/*10 has 1.25 and is normal; *1xN of *2 is open above; *2/*17 is intermediate."""
+    text = BODY + KIDNEYS + '[genes]\ncyp2d6 = "*1/*10"\ncyp2c19 = "*2/*17"\n'
+    _, out, _ = mesor(text, "--drug", "vancomycin", "--json")
+    found = {gene["gene"]: gene for gene in json.loads(out)["genes"]}
+    assert found["CYP2D6"]["score"] == {"low": 1.25, "high": 1.25}
+    assert found["CYP2D6"]["names"] == ["normal metabolizer"]
+    assert found["CYP2C19"]["names"] == ["intermediate metabolizer"]
+    _, out, _ = mesor(text.replace("*1/*10", "*1/*2xN"), "--drug", "vancomycin")
+    assert "3 or more" in out and "ultrarapid metabolizer" in out
+
+
 def test_a_file_may_begin_with_a_byte_order_mark(mesor: Any) -> None:
     """As some editors write it."""
     status, _, _ = mesor("\ufeff" + BODY + KIDNEYS, "--drug", "vancomycin", "--json")
