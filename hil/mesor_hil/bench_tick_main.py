@@ -6,24 +6,27 @@ runs without stopwatches and is timed as a whole.  After MAINTENANCE a line is p
 stage: its name, and the microseconds of each tick.
 """
 
+import gc
 import time
 from array import array
 
 import micropython
 
-from pump import app
-from pump.board.pico import PicoBoard
-from pump.board.serial import UsbSerial
-from pump.core.alarms import Annunciator
-from pump.core.authentic import Session
-from pump.core.controller import Controller
-from pump.core.course import Course
-from pump.core.detectors import Detectors
-from pump.core.framing import FrameReader
-from pump.core.limiter import Limiter
-from pump.core.link import Link
-from pump.core.therapy import Therapy
-from pump.spec import record as at
+gc.threshold(32_768)  # as main.py does
+
+from pump import app  # noqa: E402
+from pump.board.pico import PicoBoard  # noqa: E402
+from pump.board.serial import UsbSerial  # noqa: E402
+from pump.core.alarms import Annunciator  # noqa: E402
+from pump.core.authentic import Session  # noqa: E402
+from pump.core.controller import Controller  # noqa: E402
+from pump.core.course import Course  # noqa: E402
+from pump.core.detectors import Detectors  # noqa: E402
+from pump.core.framing import FrameReader  # noqa: E402
+from pump.core.limiter import Limiter  # noqa: E402
+from pump.core.link import Link  # noqa: E402
+from pump.core.therapy import Therapy  # noqa: E402
+from pump.spec import record as at  # noqa: E402
 
 _CALIBRATIONS = 32
 
@@ -112,7 +115,10 @@ stopwatches = [stopwatch(work, stage) for stage, work in enumerate(originals)]
 original_note_tick, PicoBoard.note_tick = PicoBoard.note_tick, note_tick
 original_wait, UsbSerial.wait = UsbSerial.wait, wait
 app.micropython = Unlocked
-app.App(PicoBoard()).run()
+pump = app.App(PicoBoard())
+gc.collect()
+gc.threshold(-1)
+pump.run()
 for stage, (name, _, _) in enumerate(_STAGES):
     print(name, *[max(0, tick[stage] - nothing_us) for tick in watched_ticks], sep="\t")
 print("solve", *[tick[-1] for tick in watched_ticks], sep="\t")

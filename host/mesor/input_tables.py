@@ -146,6 +146,8 @@ def _value(
         if not isinstance(value, dict):
             raise ScenarioError(f"{written[at]} must be a section, [{_dotted(at)}].")
         return _respelled(inner, value, at, written)
+    if get_origin(field.annotation) is tuple and isinstance(value, list):
+        return tuple(value)
     return _quantity(field, at, key, value, written[at])
 
 
@@ -238,6 +240,8 @@ def _allowed(field: FieldInfo, unit: str) -> str:
     choices = get_args(field.annotation)
     if choices and all(isinstance(choice, str) for choice in choices):
         return "one of " + ", ".join(choices)
+    if get_origin(field.annotation) is tuple:
+        return "a list of numbers, as [0.5, 1, 2]"
     if not _is_number(field):
         return "true or false" if _accepts(field, bool) else "text"
     kind = "a number" if _accepts(field, float) else "a whole number"

@@ -27,7 +27,9 @@ HEALTHY = ((at.PRESSURE_RAW, 20_000), (at.RESERVOIR_RAW, 60_000), (at.BATTERY_RA
 def eventful(words: array[int]) -> array[int]:
     """Return the program with caps and windows so tight that two hours meet all of them."""
     states, offsets = words[layout.AT_STATES], layout.table_offsets(words, 0)
-    tight = words[: offsets[1] + _GAINS * states] + words[offsets[2] :]
+    section = words[layout.SCALAR_WORDS : offsets[1] + _GAINS * states] + words[offsets[2] : -1]
+    tight = words[: layout.SCALAR_WORDS] + section + _slower(section, states) + words[-1:]
+    tight[layout.AT_MODELS] = 2
     tight[layout.AT_GAIN_COUNT] = _GAINS
     tight[layout.AT_STEPS_TICK_MAX] = 14_000
     tight[layout.AT_STEPS_HOUR_MAX] = 40_000
@@ -35,10 +37,25 @@ def eventful(words: array[int]) -> array[int]:
     tight[layout.AT_TICKS_HOUR] = 4
     tight[layout.AT_TICKS_DAY] = 11
     tight[layout.AT_ITERATIONS_MAX] = 25
-    tight[layout.SCALAR_WORDS + layout.IN_GUESSES_MAX] = 0
+    for model in range(2):
+        tight[layout.section_at(tight, model) + layout.IN_GUESSES_MAX] = 0
+        tight[layout.section_at(tight, model) + layout.IN_SURPRISE_GAIN] *= 4
+    tight[layout.AT_SWITCH_MARGIN] = 1 << 13
     tight[layout.AT_STALE_TICKS_MAX] = 1
     tight[layout.AT_STATE_MAX] = 3 << 20
     return tight
+
+
+def _slower(section: array[int], states: int) -> array[int]:
+    """Return the section of a second model, whose central compartment loses half as much."""
+    other = array("i", section)
+    stays = layout.SECTION_SCALARS
+    other[stays] = (other[stays] + (1 << 28)) // 2
+    other[layout.IN_PRIOR] = -(1 << 13)
+    free = stays + states * (states + 1 + _GAINS)
+    for row in range(0, 20 * states, states):
+        other[free + row] += other[free + row] >> 5
+    return other
 
 
 def finishing(words: array[int]) -> array[int]:
@@ -46,6 +63,8 @@ def finishing(words: array[int]) -> array[int]:
     tight = eventful(words)
     guesses_max = layout.SCALAR_WORDS + layout.IN_GUESSES_MAX
     tight[guesses_max] = words[guesses_max]
+    second = layout.section_at(tight, 1) + layout.IN_GUESSES_MAX
+    tight[second] = words[guesses_max]
     return tight
 
 

@@ -37,8 +37,8 @@ MUTATIONS = {
     "pull of the move before": ("core.solver", "+ self._before_half", "- self._before_half"),
     "gain of the next reading": (
         "core.estimator",
-        "self._used = gain + 1",
-        "self._used = gain + 2",
+        "sizes[_GAINS_AT] = gains_at + states",
+        "sizes[_GAINS_AT] = gains_at + states + 1",
     ),
     "innovation": (
         "core.estimator",

@@ -163,7 +163,7 @@ class Commands:
             return reasons.RESULT_NO_ROOM
         if not self._journal.take_over(words, self._supervisor.state, board.now_ms()):
             return reasons.RESULT_NO_LOG
-        controller.planner.solver.now_us = board.now_us
+        controller.planner.work.now_us = board.now_us
         therapy.controller = controller
         therapy.line.words = words
         self._link.body[:4] = checksum

@@ -254,7 +254,7 @@ class Controller:
         record[at.AREA] = course.area
         record[at.PROGRAM] = self._program
         record[at.MODEL] = estimator.likeliest
-        _write_account(record, account, estimator.estimate, estimator.states, estimator.weights)
+        _write_account(record, account, estimator.estimate, estimator.states, estimator.weights.of)
         _write_plan(
             record,
             planner.moves,

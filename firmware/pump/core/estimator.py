@@ -2,88 +2,136 @@
 """Integer Kalman filters with an input disturbance: what is there, and what each model misses.
 
 One filter for every model of the program, on the same moves and readings; core/weights.py says
-which of them to believe.  A filter's last state is a constant extra infusion, in units of
-the move.  Once it has settled, predictions meet readings without offset, whatever the
-clearance is (Pannocchia & Rawlings, AIChE J 49(2), 2003).  Gains are designed on the
-host: one for each of the first readings, the last one ever after.  States are
+how far each is believed.  A filter's last state is a constant extra infusion, in units of the
+move.  Once it has settled, predictions meet readings without offset, whatever the clearance
+is (Pannocchia & Rawlings, AIChE J 49(2), 2003).  Only the likeliest model's is for ever: that
+of the others fades, else it would explain away what tells the models apart.  Gains are
+designed on the host: one for each of the first readings, the last one ever after.  States are
 Q(estimate_bits); products are summed in 64 bits by kernels.multiply.
 """
 
 from array import array
 
 from pump.compat import const, micropython, ptr32
-from pump.core import kernels
+from pump.core import kernels, weights
 from pump.core.kernels import multiply
-from pump.spec import limits
+from pump.core.weights import Weights
 from pump.spec import program as layout
 
-WEIGHT_BITS = const(10)
+# Words of an estimator's sizes.
+_MODELS = const(0)
+_STATES = const(1)  # n
+_STATE_MAX = const(2)
+_FADE_SHIFT = const(3)
+_SECTION_WORDS = const(4)
+_GAINS_AT = const(5)  # of the first model, for the coming reading
+_GAINS_LAST = const(6)
+_LIKELIEST = const(7)
+_HORIZON = const(8)
+
+COARSE_BITS = const(10)  # of an innovation, that the mean does without
 
 
 @micropython.viper
-def _predict(
-    blocks, state: ptr32, values: ptr32, models: int, states: int, most: int, moves: ptr32
-):
+def _predict(blocks, sizes: ptr32, state: ptr32, values: ptr32, estimate: ptr32, moves: ptr32):
     """Move every model's state one tick on, inside the range that the certificate assumes."""
-    for model in range(models):
-        at = model * (states + 1)
+    states = sizes[_STATES]
+    most = sizes[_STATE_MAX]
+    at = 0
+    for model in range(sizes[_MODELS]):
         state[at + states] = moves[model]
         multiply(blocks[model])
         for i in range(states):
-            value = values[model * states + i]
+            value = values[i]
             if value > most:
                 value = most
             if value < -most:
                 value = -most
             state[at + i] = value
+        if model == sizes[_LIKELIEST]:
+            for i in range(states):
+                estimate[i] = state[at + i]
+        else:
+            last = at + states - 1
+            state[last] = state[last] - (state[last] >> sizes[_FADE_SHIFT])
+        at += states + 1
 
 
 @micropython.viper
 def _innovate(
-    words: ptr32,
-    gains_at: int,
-    section_words: int,
-    gains: ptr32,
-    innovations: ptr32,
-    state: ptr32,
-    models: int,
-    states: int,
-    level: int,
+    words: ptr32, sizes: ptr32, gains: ptr32, innovations: ptr32, state: ptr32, level: int
 ):
     """Take every model's gains of this reading, and what it had not foreseen of the level."""
-    for model in range(models):
+    states = sizes[_STATES]
+    gains_at = sizes[_GAINS_AT]
+    if gains_at < sizes[_GAINS_LAST]:
+        sizes[_GAINS_AT] = gains_at + states
+    at = 0
+    for model in range(sizes[_MODELS]):
         innovations[model] = level - state[model * (states + 1)]
         for i in range(states):
-            gains[model * states + i] = words[gains_at + model * section_words + i]
+            gains[at] = words[gains_at + i]
+            at += 1
+        gains_at += sizes[_SECTION_WORDS]
 
 
 @micropython.viper
-def _correct(blocks, state: ptr32, values: ptr32, models: int, states: int, most: int):
-    """Add gain times innovation to every model's state, inside the same range."""
+def _believe(innovations: ptr32, models: int, believed: ptr32) -> int:
+    """Return the mean of the models' innovations, a little coarser: its products are int32."""
+    half = 1 << COARSE_BITS >> 1
+    total = 1 << weights.BITS >> 1
     for model in range(models):
-        at = model * (states + 1)
+        total += ((innovations[model] + half) >> COARSE_BITS) * believed[model]
+    return (total >> weights.BITS) << COARSE_BITS
+
+
+@micropython.viper
+def _correct(blocks, steadying, sizes: ptr32, state: ptr32, values: ptr32, estimate: ptr32):
+    """Add gain times innovation to every model's state, inside the same range.
+
+    The likeliest one's disturbance answers the innovation of what is planned with, the mean:
+    else the others, whose disturbance fades, would hold the level off its target.
+    """
+    states = sizes[_STATES]
+    most = sizes[_STATE_MAX]
+    at = 0
+    for model in range(sizes[_MODELS]):
         multiply(blocks[model])
+        if model == sizes[_LIKELIEST]:
+            multiply(steadying[model])
         for i in range(states):
-            value = state[at + i] + values[model * states + i]
+            value = state[at + i] + values[i]
             if value > most:
                 value = most
             if value < -most:
                 value = -most
             state[at + i] = value
+            if model == sizes[_LIKELIEST]:
+                estimate[i] = value
+        at += states + 1
 
 
 @micropython.viper
-def _copy(source: ptr32, begin: int, target: ptr32, count: int):
-    """Copy words from `begin` on."""
-    for i in range(count):
-        target[i] = source[begin + i]
+def _look_ahead(blocks, sizes: ptr32, values: ptr32, believed: ptr32, free: ptr32):
+    """Write the mean of what the models foresee, each weighed as far as it is believed."""
+    n = sizes[_HORIZON]
+    for i in range(n):
+        free[i] = 1 << weights.BITS >> 1
+    for model in range(sizes[_MODELS]):
+        weight = believed[model]
+        if weight > 0:
+            multiply(blocks[model])
+            for i in range(n):
+                free[i] += weight * values[i]
+    for i in range(n):
+        free[i] = free[i] >> weights.BITS
 
 
 class Estimator:
     """Predicts with every tick, corrects with every reading, and looks ahead: K models, n states.
 
     `estimate` (n,) is the state of the likeliest model, `free` (N,) what the output would do
-    with the pump at rest, Q(data_bits).
+    with the pump at rest, Q(data_bits): the mean of all models.
     """
 
     def __init__(self, words):
@@ -94,23 +142,34 @@ class Estimator:
         )
         self.models = models
         self.states = states
-        self.likeliest = 0
+        self.weights = Weights(words)
+        gains_at = layout.table_offsets(words, 0)[1]
         self._words = words
-        self._state_max = words[layout.AT_STATE_MAX]
-        self._gain_last = words[layout.AT_GAIN_COUNT] - 1
-        self._gains_at = layout.table_offsets(words, 0)[1]
-        self._section_words = layout.section_words(words)
-        self._used = 0
+        self._sizes = array(
+            "i",
+            (
+                models,
+                states,
+                words[layout.AT_STATE_MAX],
+                words[layout.AT_FADE_SHIFT],
+                layout.section_words(words),
+                gains_at,
+                gains_at + (words[layout.AT_GAIN_COUNT] - 1) * states,
+                self.weights.likeliest,
+                n,
+            ),
+        )
         # K times (n + 1): the states and, last, the move that acts on them.
         self.state = array("i", [0] * (models * (states + 1)))
         self.estimate = array("i", [0] * states)
         self.free = array("i", [0] * n)
-        self.weights = array("i", [1 << WEIGHT_BITS] + [0] * (limits.MODELS_MAX - 1))
         self.innovation = 0
-        self._values = array("i", [0] * (models * states))
+        self._values = array("i", [0] * states)
+        self._ahead = self.free if models == 1 else array("i", [0] * n)
         self._gains = array("i", [0] * (models * states))
         self._innovations = array("i", [0] * models)
-        self._predicting, self._correcting, self._looking = [], [], []
+        self._mean = array("i", [0])  # innovation
+        self._predicting, self._correcting, self._steadying, self._looking = [], [], [], []
         for model in range(models):
             self._add_blocks(model, n)
 
@@ -118,8 +177,7 @@ class Estimator:
         """Make the blocks of one model's products."""
         words, states, place = self._words, self.states, kernels.place
         model_at, _, free_at, _, _, _, _, _, _ = layout.table_offsets(words, model)
-        state = place(self.state, model * (states + 1))
-        values = place(self._values, model * states)
+        state, values = place(self.state, model * (states + 1)), place(self._values)
         gains = place(self._gains, model * states)
         innovation = place(self._innovations, model)
         shift = words[layout.AT_MODEL_SHIFT]
@@ -128,10 +186,18 @@ class Estimator:
         )
         shift = words[layout.AT_GAIN_SHIFT]
         self._correcting.append(kernels.block((gains, innovation, values, states, 1, shift)))
+        gain = place(self._gains, (model + 1) * states - 1)
+        last = place(self._values, states - 1)
+        self._steadying.append(kernels.block((gain, place(self._mean), last, 1, 1, shift)))
         shift = words[layout.AT_FREE_SHIFT]
         self._looking.append(
-            kernels.block((place(words, free_at), state, place(self.free), n, states, shift))
+            kernels.block((place(words, free_at), state, place(self._ahead), n, states, shift))
         )
+
+    @property
+    def likeliest(self) -> int:
+        """Return which model is planned with."""
+        return self._sizes[_LIKELIEST]
 
     def follow(self, before, scales, move: int) -> None:
         """Go on with the estimates of `before`, while `move` (Q(data_bits)) is being given.
@@ -144,12 +210,14 @@ class Estimator:
         for model in range(self.models):
             self._follow_model(model, before, model if alike else before.likeliest, scales, move)
         if alike:
-            self.likeliest = before.likeliest
-            for model in range(self.models):
-                self.weights[model] = before.weights[model]
+            self.weights.follow(before.weights)
+        sizes, old = self._sizes, before._sizes
+        sizes[_LIKELIEST] = self.weights.likeliest
+        used = (old[_GAINS_AT] - layout.table_offsets(before._words, 0)[1]) // self.states
+        sizes[_GAINS_AT] = min(sizes[_GAINS_AT] + used * self.states, sizes[_GAINS_LAST])
         self.innovation = scales.level(before.innovation)
-        self._used = min(before._used, self._gain_last)
-        self._show()
+        begin = self.likeliest * (self.states + 1)
+        self.estimate[:] = self.state[begin : begin + self.states]
 
     def _follow_model(self, model: int, before, model_before: int, scales, move: int) -> None:
         """Let one model go on from one of `before`."""
@@ -164,44 +232,24 @@ class Estimator:
     @micropython.native
     def predict(self, moves) -> None:
         """Move one tick on, with `moves` (K,), Q(estimate_bits) of the full rate, acting in it."""
-        _predict(
-            self._predicting,
-            self.state,
-            self._values,
-            self.models,
-            self.states,
-            self._state_max,
-            moves,
-        )
-        self._show()
+        _predict(self._predicting, self._sizes, self.state, self._values, self.estimate, moves)
 
     @micropython.native
     def correct(self, level: int) -> None:
         """Take in a reading, Q(estimate_bits) of the concentration unit."""
-        models, states = self.models, self.states
-        gain = self._used if self._used < self._gain_last else self._gain_last
-        self._used = gain + 1
-        _innovate(
-            self._words,
-            self._gains_at + gain * states,
-            self._section_words,
-            self._gains,
-            self._innovations,
-            self.state,
-            models,
-            states,
-            level,
-        )
-        self.innovation = self._innovations[self.likeliest]
-        _correct(self._correcting, self.state, self._values, models, states, self._state_max)
-        self._show()
-
-    @micropython.native
-    def _show(self) -> None:
-        """Bring `estimate` up to date."""
-        _copy(self.state, self.likeliest * (self.states + 1), self.estimate, self.states)
+        sizes, state, innovations = self._sizes, self.state, self._innovations
+        _innovate(self._words, sizes, self._gains, innovations, state, level)
+        self.innovation = self._mean[0] = innovations[sizes[_LIKELIEST]]
+        if self.models > 1:
+            self.weights.take(innovations)
+            sizes[_LIKELIEST] = self.weights.likeliest
+            self._mean[0] = _believe(innovations, self.models, self.weights.of)
+        _correct(self._correcting, self._steadying, sizes, state, self._values, self.estimate)
 
     @micropython.native
     def look_ahead(self) -> None:
         """Bring `free` up to date."""
-        multiply(self._looking[self.likeliest])
+        if self.models == 1:
+            multiply(self._looking[0])
+        else:
+            _look_ahead(self._looking, self._sizes, self._ahead, self.weights.of, self.free)

@@ -87,6 +87,9 @@ _RANGES = (
     (layout.AT_PRESSURE_SLACK, 0, 1 << 14),
     (layout.AT_BACK_OFF_STEPS_MAX, 0, (1 << 15) - 1),
     (layout.AT_RHYTHM, 0, 1),
+    (layout.AT_FORGET_SHIFT, 1, 8),
+    (layout.AT_SWITCH_MARGIN, 0, 1 << 24),
+    (layout.AT_FADE_SHIFT, 1, 31),
     (layout.AT_DRUG, 0, (1 << 30) - 1),
     (layout.AT_DRUG_PG_PER_STEP, 1, (1 << 30) - 1),
     (layout.AT_COURSE, layout.LEVEL, layout.AREA),
@@ -111,6 +114,11 @@ _SECTION_RANGES = (
     (layout.IN_SPARE_SHIFT, 0, 12),
     (layout.IN_CLEARANCE_GAIN, 0, (1 << 30) // layout.RHYTHM_LEVEL_MAX - 1),
     (layout.IN_CLEARANCE_SHIFT, 0, 30),
+    (layout.IN_CLEARANCE_FACTOR, 1, 1 << 20),
+    (layout.IN_PRIOR, -(1 << 24), 0),
+    (layout.IN_SURPRISE_MAX, 1, (1 << 28) - 1),
+    (layout.IN_SURPRISE_GAIN, 1, (1 << 20) - 1),
+    (layout.IN_SURPRISE_SHIFT, 0, 31),
 )
 
 

@@ -103,10 +103,15 @@ AT_PRESSURE_RISE_RAW = const(76)  # above what the steps made may add: the line 
 AT_PRESSURE_SLACK = const(77)  # that one microstep may add for ever, raw, Q8
 AT_BACK_OFF_STEPS_MAX = const(78)  # that a blocked line is relieved of; 0: none
 AT_RHYTHM = const(79)  # 1 where two tables of the day follow the scalars (core/rhythm.py)
-SCALAR_WORDS = const(80)
+# The bank of models (core/weights.py).
+AT_FORGET_SHIFT = const(80)  # a score keeps all but 2**-shift of itself from reading to reading
+AT_SWITCH_MARGIN = const(81)  # by which another model must be likelier, bits in Q16
+AT_FADE_SHIFT = const(82)  # the same of the disturbance of a model that is not the likeliest
+SCALAR_WORDS = const(83)
 FOR_EVER = const(1 << 28)  # ticks: 85 years of the shortest; as a level, above every state
 
-# Scalars of a model's section, by their place in it: formats and search of its QP tables.
+# Scalars of a model's section, by their place in it: formats and search of its QP tables, and
+# how it is judged by its innovations.
 IN_ASKED_GAIN = const(0)  # what a demand adds to its output's pull: * gain >> asked_shift
 IN_ASKED_SHIFT = const(1)
 IN_BEFORE_GAIN = const(2)  # the same of the move before, for the first move
@@ -125,7 +130,12 @@ IN_SOFT_SPARE_SHIFT = const(14)  # what weighted outputs give up so that their p
 IN_SPARE_SHIFT = const(15)  # the same while none is soft
 IN_CLEARANCE_GAIN = const(16)  # moves that hold a unit of the level: * gain >> shift
 IN_CLEARANCE_SHIFT = const(17)
-SECTION_SCALARS = const(18)
+IN_CLEARANCE_FACTOR = const(18)  # of the therapy's own clearance, Q10; the pump makes no use of it
+IN_PRIOR = const(19)  # score before any reading, bits in Q16
+IN_SURPRISE_MAX = const(20)  # clip of an innovation, Q(estimate_bits)
+IN_SURPRISE_GAIN = const(21)  # score = (innovation * gain >> shift)**2, bits in Q16
+IN_SURPRISE_SHIFT = const(22)
+SECTION_SCALARS = const(23)
 
 # Over the day, from midnight on: by which share of its mean each is higher, Q(data_bits).
 KNOT_S = const(1800)

@@ -195,10 +195,10 @@ class Scenario(TherapyFile):
         patient = table.get("patient")
         if not isinstance(patient, dict):
             return table
-        if patient.get("model") == "three_compartment" or "vmax_mg_h" in patient:
+        if "vmax_mg_h" in patient:
             raise impossible(
-                "the section [model] is missing; the controller plans with one or two linear "
-                "compartments, which this [patient] does not have."
+                "the section [model] is missing; the controller plans with a linear model, "
+                "which this [patient] is not."
             )
         shared = {key: patient[key] for key in Model.model_fields if key in patient}
         return {**table, "model": shared}

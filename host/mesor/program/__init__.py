@@ -3,6 +3,7 @@
 
 from mesor.program.compiler import Program, compile_program
 from mesor.program.problem import (
+    Bank,
     ControlModel,
     EstimatorDesign,
     Problem,
@@ -12,6 +13,7 @@ from mesor.program.problem import (
 )
 
 __all__ = [
+    "Bank",
     "ControlModel",
     "EstimatorDesign",
     "Problem",

@@ -8,6 +8,7 @@ one, and last a constant extra infusion.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,7 @@ class Design:
     transition: Matrix  # (n, n)
     input: Matrix  # (n,) of the move
     gains: Matrix  # (K, n)
+    innovation_sd: float  # of a reading, by the last gain's design
     output_count: int  # the horizon
     output_state: int  # the state that is the output; readings are of the first
     free: Matrix  # (N, n) output 1..N with the pump at rest
@@ -126,11 +128,13 @@ def design(problem: Problem, weight_shift: int = 4) -> Design:
     counted[problem.therapy.horizon :] = 0.0
     difference = np.eye(horizon) - np.eye(horizon, k=-1)
     weight, steps = problem.therapy.change_weight, 1 << weight_shift
+    gains, innovation_sd = _kalman_gains(problem, transition)
     return Design(
         conc_unit_mg_l=conc_unit_ug_l(problem) / 1000.0,
         transition=transition,
         input=move_input,
-        gains=_kalman_gains(problem, transition),
+        gains=gains,
+        innovation_sd=innovation_sd,
         output_count=problem.therapy.horizon,
         output_state=output,
         free=free,
@@ -143,8 +147,11 @@ def design(problem: Problem, weight_shift: int = 4) -> Design:
     )
 
 
-def _kalman_gains(problem: Problem, transition: Matrix) -> Matrix:
-    """Return the gains (K, n) of the first K readings, from an exactly known empty patient."""
+def _kalman_gains(problem: Problem, transition: Matrix) -> tuple[Matrix, float]:
+    """Return the gains (K, n) of the first K readings, from an exactly known empty patient.
+
+    With them comes the standard deviation of the last one's innovation.
+    """
     noise = problem.estimator
     unit = conc_unit_ug_l(problem) / 1000.0
     states = len(transition)
@@ -157,9 +164,10 @@ def _kalman_gains(problem: Problem, transition: Matrix) -> Matrix:
     gains = np.zeros((noise.gain_count, states))
     for k in range(noise.gain_count):
         covariance = transition @ covariance @ transition.T + np.diag(walk**2)
-        gains[k] = covariance[:, 0] / (covariance[0, 0] + reading_variance)
+        variance = covariance[0, 0] + reading_variance
+        gains[k] = covariance[:, 0] / variance
         covariance = covariance - np.outer(gains[k], covariance[0])
-    return gains
+    return gains, math.sqrt(variance)
 
 
 def split(controller: Design, rho: float, soft_shift: int) -> Splitting:

@@ -20,8 +20,10 @@ from mesor.program.design import Design, Splitting
 from mesor.program.formats import (
     COEFFICIENT_BITS,
     DATA_BITS,
+    ESTIMATE_BITS,
     FREE_BITS,
     INT32_MAX,
+    SCORE_BITS,
     Integers,
     Section,
     ratio,
@@ -35,6 +37,8 @@ from pump.spec import program as layout
 
 Triangle = Literal["lower", "upper"]
 
+SURPRISE_MAX_SD = 4.0  # one reading speaks no louder against a model
+SURPRISE_SHIFT = 20
 MOVE_ERROR_MAX = 2.5e-4  # full rates: what a gradient that is accepted may hide
 STATIONARY_BITS = (3, 7)  # least and most of that gradient
 
@@ -144,8 +148,21 @@ def _section_scalars(values: Integers, section: Section) -> Integers:
     own[layout.IN_SPARE_SHIFT] = _spare_shift(total * outputs)
     own[layout.IN_SOFT_SPARE_SHIFT] = _spare_shift(total * (soft * outputs >> weight_shift))
     own[layout.IN_CLEARANCE_GAIN], own[layout.IN_CLEARANCE_SHIFT] = clearance_scale(section)
+    _set_judgement(own, section)
     _set_pulls(own, section.splitting, int(values[layout.AT_DEMAND_MAX]))
     return own
+
+
+def _set_judgement(own: Integers, section: Section) -> None:
+    """Set what the model is believed before any reading, and what an innovation costs it."""
+    problem, bank = section.problem, section.problem.bank
+    sd = section.design.innovation_sd * 2.0**ESTIMATE_BITS
+    a_bit = math.sqrt(0.5 / math.log(2.0)) * 2.0 ** (SCORE_BITS // 2)
+    own[layout.IN_CLEARANCE_FACTOR] = round(problem.clearance_factor * 1024.0)
+    own[layout.IN_PRIOR] = round(bank.prior_bits(problem.clearance_factor) * 2.0**SCORE_BITS)
+    own[layout.IN_SURPRISE_MAX] = round(SURPRISE_MAX_SD * sd)
+    own[layout.IN_SURPRISE_SHIFT] = SURPRISE_SHIFT
+    own[layout.IN_SURPRISE_GAIN] = max(1, round(a_bit / sd * 2.0**SURPRISE_SHIFT))
 
 
 def _set_pulls(own: Integers, splitting: Splitting, demand: int) -> None:

@@ -23,6 +23,7 @@ DATA_BITS = 14
 ESTIMATE_BITS = 20
 COEFFICIENT_BITS = 28  # of model and gains: entries below 8
 FREE_BITS = 25
+SCORE_BITS = 16  # of a model's score, in bits of likelihood
 INT32_MAX = 2**31 - 1
 
 

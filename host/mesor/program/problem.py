@@ -155,25 +155,32 @@ class EstimatorDesign:
 class Bank:
     """Models that the pump weighs by its readings, as shares of the therapy's own clearance.
 
-    The therapy's own is always among them; by default it is the only one.
+    The therapy's own, 1, is always among them; by default it is the only one.  clearance_sd is
+    that of the clearance's logarithm, before any reading.
     """
 
     clearance_factors: tuple[float, ...] = (1.0,)
+    clearance_sd: float = 0.5
+
+    def prior_bits(self, factor: float) -> float:
+        """Return the log2 of a factor's density beside that of the therapy's own clearance."""
+        return -0.5 * (math.log(factor) / self.clearance_sd) ** 2 / math.log(2.0)
 
     def __post_init__(self) -> None:
         """Check that they are a few different shares, 1 among them."""
         factors = self.clearance_factors
-        if not all(math.isfinite(factor) and factor > 0.0 for factor in factors):
-            raise ProgramError(f"clearance_factors are {list(factors)}; all must be more than 0.")
-        if 1.0 not in factors or len(set(factors)) != len(factors):
+        if not all(0.1 <= factor <= 10.0 for factor in factors):
             raise ProgramError(
-                f"clearance_factors are {list(factors)}; they must differ, and 1, the therapy's "
-                "own model, be one of them."
+                f"clearance_factors are {list(factors)}; each must lie between 0.1 and 10."
             )
-        if len(factors) > limits.MODELS_MAX:
+        if not math.isfinite(self.clearance_sd) or self.clearance_sd <= 0.0:
+            raise ProgramError(f"clearance_sd is {self.clearance_sd}; it must be more than 0.")
+        if len(set(factors)) != len(factors):
+            raise ProgramError(f"clearance_factors are {list(factors)}; they must differ.")
+        if len({1.0, *factors}) > limits.MODELS_MAX:
             raise ProgramError(
-                f"clearance_factors are {len(factors)}; the pump weighs at most "
-                f"{limits.MODELS_MAX} models."
+                f"clearance_factors make {len({1.0, *factors})} models, the therapy's own "
+                f"counted; the pump weighs at most {limits.MODELS_MAX}."
             )
 
 
@@ -209,9 +216,18 @@ class Problem:
         """Return the same with each model of the bank as the only one, the therapy's own first."""
         factors = (1.0, *(factor for factor in self.bank.clearance_factors if factor != 1.0))
         return tuple(
-            replace(self, model=self.model.with_clearance(factor), bank=Bank())
+            replace(
+                self,
+                model=self.model.with_clearance(factor),
+                bank=replace(self.bank, clearance_factors=(factor,)),
+            )
             for factor in factors
         )
+
+    @property
+    def clearance_factor(self) -> float:
+        """Return the share of the therapy's own clearance, of a problem of one model."""
+        return self.bank.clearance_factors[0]
 
     @property
     def output_state(self) -> int:

@@ -16,6 +16,8 @@ import numpy as np
 from mesor.program.bounds import INT32, SMALL_INT, Bound
 from mesor.program.exact import ExactSolver, Integers, section_scalar
 from mesor.program.finish_proof import prove_finish
+from pump.core import weights
+from pump.core.estimator import COARSE_BITS
 from pump.spec import program as layout
 
 _SMALL = ("asked", "before")  # formed in plain Python
@@ -108,6 +110,26 @@ def _prove_estimator(words: Integers, model: int) -> list[Bound]:
         Bound("planner.free", rest, SMALL_INT),
         Bound("planner.demand", rest + int(words[layout.AT_TARGET_HIGH]), SMALL_INT),
         Bound("planner.planned", planned, SMALL_INT),
+        *_prove_bank(words, model, rest, innovation),
+    ]
+
+
+def _prove_bank(words: Integers, model: int, rest: int, innovation: int) -> list[Bound]:
+    """Bound what models are judged and weighed by, where there are several."""
+    if int(words[layout.AT_MODELS]) == 1:
+        return []
+    most = section_scalar(words, model, layout.IN_SURPRISE_MAX)
+    product = most * section_scalar(words, model, layout.IN_SURPRISE_GAIN)
+    surprise = (product >> section_scalar(words, model, layout.IN_SURPRISE_SHIFT)) + 1
+    # What is forgotten of the lowest score is as much as the worst reading takes.
+    score = ((surprise**2 + 1) << int(words[layout.AT_FORGET_SHIFT])) - section_scalar(
+        words, model, layout.IN_PRIOR
+    )
+    return [
+        Bound("bank.surprise", product, INT32),
+        Bound("bank.score", score, SMALL_INT),
+        Bound("bank.innovation", ((innovation >> COARSE_BITS) + 2) << weights.BITS, INT32),
+        Bound("bank.blended", (rest << weights.BITS) + (1 << weights.BITS), INT32),
     ]
 
 

@@ -21,6 +21,7 @@ from mesor.program.formats import (
     DATA_BITS,
     ESTIMATE_BITS,
     FREE_BITS,
+    SCORE_BITS,
     Integers,
     Section,
     ratio,
@@ -31,10 +32,14 @@ from pump.spec import program as layout
 
 DESCENTS_MAX = 4
 DIRECTIONS_MAX = 12
+FORGET_SHIFT = 4  # of a bank's scores: 16 readings
+SWITCH_MARGIN_BITS = 2.0
+FADE_SHIFT = 5  # of the disturbance of a model that is not the likeliest: 32 ticks
 CHANGE_SHIFT_MIN = 7  # below it, bends would lose bits of their low part
 CHANGE_GAIN_MIN = 64  # so that its rounding is below 2 %
 ON_BOARD_SHARE = 2.5  # of the drug on board that holds the window's upper bound
 CEILING_SHARE = 1.5  # of the window's upper bound
+SITE_CEILING_SHARE = 3.0  # the same where plasma has to lead an effect site
 _COURSES: dict[Kind, int] = {
     "level": layout.LEVEL,
     "pulse": layout.PULSE,
@@ -78,6 +83,9 @@ def scalars(sections: Sequence[Section]) -> Integers:
     values[layout.AT_FALLBACK_MOVE] = int(
         therapy.fallback_rate_mg_h / problem.rate_full_mg_h * one
     )
+    values[layout.AT_FORGET_SHIFT] = FORGET_SHIFT
+    values[layout.AT_SWITCH_MARGIN] = round(SWITCH_MARGIN_BITS * (1 << SCORE_BITS))
+    values[layout.AT_FADE_SHIFT] = FADE_SHIFT
     values[layout.AT_DESCENTS_MAX] = DESCENTS_MAX
     values[layout.AT_DIRECTIONS_MAX] = DIRECTIONS_MAX
     values[layout.AT_CHANGE_GAIN], values[layout.AT_CHANGE_SHIFT] = _change_weight(controller)
@@ -208,7 +216,8 @@ def _set_reserve(values: Integers, problem: Problem, controller: Design) -> None
     keep = _keep_at_least_clearance(problem, controller)
     rate_mg_tick = model.clearance_l_h * high_mg_l * problem.tick_h
     on_board_mg = safety.on_board_max_mg or ON_BOARD_SHARE * rate_mg_tick / (1.0 - keep)
-    ceiling_mg_l = safety.conc_ceiling_mg_l or CEILING_SHARE * high_mg_l
+    share = CEILING_SHARE if problem.therapy.target_site == "plasma" else SITE_CEILING_SHARE
+    ceiling_mg_l = safety.conc_ceiling_mg_l or share * high_mg_l
     most = (1 << 28) - 1
     values[layout.AT_ON_BOARD_KEEP] = math.ceil(keep * (1 << 14))
     values[layout.AT_ON_BOARD_MAX] = min(most, int(on_board_mg / problem.pump.mg_per_step))

@@ -41,6 +41,9 @@ _CONC_MAX_TARGETS = 5.0  # a reading beyond this many targets is not believed
 _CONC_CHANGE_MAX_TARGETS = 1.5  # nor one that moved farther than this in a tick
 # How far a compartment may wander in a tick without any infusion that explains it.
 _STATE_WALK_TARGETS = 0.015
+# With a bank a model explains less of a wrong clearance away, else none could be told apart.
+_BANK_STATE_WALK = 0.25
+_BANK_DISTURBANCE = 0.25
 _COMPARTMENTS = {"one_compartment": 1, "two_compartment": 2, "three_compartment": 3}
 # What each kind of therapy needs beside target and window; interval_h of an area may be left out.
 _KIND_KEYS: dict[Kind, tuple[str, ...]] = {
@@ -99,9 +102,12 @@ class Kinetics(Section):
 
 
 class Model(Kinetics):
-    """The controller's own linear model of the patient."""
+    """The controller's own linear model of the patient; ke0_per_h gives it an effect site."""
 
-    model: Literal["one_compartment", "two_compartment"]
+    model: Literal["one_compartment", "two_compartment", "three_compartment"]
+    clearance_intercompartmental_2_l_h: OptionalPositive = None
+    volume_peripheral_2_l: OptionalPositive = None
+    ke0_per_h: OptionalPositive = None
 
     @model_validator(mode="after")
     def _is_linear(self) -> Model:
@@ -109,6 +115,30 @@ class Model(Kinetics):
         self._check_peripheries(self.model)
         if self.clearance_l_h == 0.0:
             raise impossible("clearance_l_h is 0 L/h; the controller's model needs more than 0.")
+        return self
+
+
+class Bank(Section):
+    """Models that the pump weighs by its own readings, as shares of [model]'s clearance.
+
+    clearance_sd is that of the clearance's logarithm before any reading: how far the patient
+    may be from [model].
+    """
+
+    clearance_factors: tuple[float, ...] = (1.0,)
+    clearance_sd: Annotated[float, Field(gt=0, le=2)] = 0.5
+
+    def settings(self) -> problem.Bank:
+        """Return the same for the compiler."""
+        return problem.Bank(**self.model_dump())
+
+    @model_validator(mode="after")
+    def _is_a_bank(self) -> Bank:
+        """Check that the factors are different ones and not too many."""
+        try:
+            self.settings()
+        except ProgramError as error:
+            raise impossible(str(error)) from None
         return self
 
 
@@ -141,6 +171,8 @@ class Therapy(Section):
     threshold_mg_l: OptionalPositive = None
     share_percent: Annotated[float | None, Field(gt=0, le=100)] = None
     area_mg_h_l: OptionalPositive = None
+    target_site: problem.TargetSite = "plasma"
+    plasma_ceiling_mg_l: OptionalPositive = None
     target_rhythm: DailyRhythm | None = None
 
     @model_validator(mode="before")
@@ -277,6 +309,7 @@ class TherapyFile(Section):
     drug: Drug
     model: Model
     therapy: Therapy
+    bank: Bank = Bank()
     pump: Pump = Pump()
 
     @model_validator(mode="after")
@@ -290,25 +323,41 @@ class TherapyFile(Section):
             raise impossible(str(error)) from None
         return self
 
+    def _estimator(self) -> problem.EstimatorDesign:
+        """Return how far the patient may wander from the model; less where a bank explains it."""
+        usual = problem.EstimatorDesign(
+            state_walk_mg_l=_STATE_WALK_TARGETS * self.therapy.target_mg_l
+        )
+        if set(self.bank.clearance_factors) == {1.0}:
+            return usual
+        return replace(
+            usual,
+            state_walk_mg_l=_BANK_STATE_WALK * usual.state_walk_mg_l,
+            disturbance_walk_sd=_BANK_DISTURBANCE * usual.disturbance_walk_sd,
+            disturbance_start_sd=_BANK_DISTURBANCE * usual.disturbance_start_sd,
+        )
+
     def problem(self) -> problem.Problem:
         """Return what this asks of the compiler; raise ProgramError where the parts disagree."""
         therapy = self.therapy
         doses = {"dose_hour_max_mg", "dose_day_max_mg"} | {
             key for key in Therapy.model_fields if "_soft_max_" in key
         }
-        of_kind = {"kind", "interval_h", "target_rhythm", *_ALL_KIND_KEYS}
+        elsewhere = {"kind", "interval_h", "plasma_ceiling_mg_l", "target_rhythm", *_ALL_KIND_KEYS}
         rhythm = self.model.rhythm
         target_rhythm = therapy.target_rhythm
         asked = problem.Problem(
             model=problem.ControlModel(
                 **self.model.model_dump(exclude={"model", "rhythm"}, exclude_none=True)
             ),
-            therapy=problem.Therapy(**therapy.model_dump(exclude=doses | of_kind)),
+            therapy=problem.Therapy(**therapy.model_dump(exclude=doses | elsewhere)),
             safety=problem.SafetyLimits(
                 **therapy.model_dump(include=doses, exclude_none=True),
                 conc_max_mg_l=_CONC_MAX_TARGETS * therapy.target_mg_l,
                 conc_change_max_mg_l=_CONC_CHANGE_MAX_TARGETS * therapy.target_mg_l,
+                conc_ceiling_mg_l=therapy.plasma_ceiling_mg_l or 0.0,
             ),
+            bank=self.bank.settings(),
             course=therapy.course(),
             clearance_rhythm=None if rhythm is None else rhythm.course(),
             target_rhythm=None if target_rhythm is None else target_rhythm.course(),
@@ -317,9 +366,7 @@ class TherapyFile(Section):
                 drug_mg_ml=self.drug.conc_mg_ml,
                 drug_name=self.drug.name,
             ),
-            estimator=problem.EstimatorDesign(
-                state_walk_mg_l=_STATE_WALK_TARGETS * therapy.target_mg_l
-            ),
+            estimator=self._estimator(),
         )
         reach = demand_max_fraction(asked)
         return replace(asked, therapy=replace(asked.therapy, demand_max_fraction=reach))

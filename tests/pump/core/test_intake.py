@@ -259,6 +259,9 @@ OUT_OF_RANGE = {
     "AT_PRESSURE_RISE_RAW": (0, 65_536),
     "AT_PRESSURE_SLACK": (-1, (1 << 14) + 1),
     "AT_BACK_OFF_STEPS_MAX": (-1, 1 << 15),
+    "AT_FORGET_SHIFT": (0, 9),
+    "AT_SWITCH_MARGIN": (-1, (1 << 24) + 1),
+    "AT_FADE_SHIFT": (0, 32),
     # Of a model's section.
     "IN_ASKED_GAIN": (0, 1 << 30),
     "IN_ASKED_SHIFT": (0, 29),
@@ -279,6 +282,11 @@ OUT_OF_RANGE = {
     "IN_CLEARANCE_GAIN": (-1, 1 << 13),
     "IN_CLEARANCE_SHIFT": (-1, 31),
     "AT_RHYTHM": (-1, 2),
+    "IN_CLEARANCE_FACTOR": (0, (1 << 20) + 1),
+    "IN_PRIOR": (-(1 << 24) - 1, 1),
+    "IN_SURPRISE_MAX": (0, 1 << 28),
+    "IN_SURPRISE_GAIN": (0, 1 << 20),
+    "IN_SURPRISE_SHIFT": (-1, 32),
 }
 
 
