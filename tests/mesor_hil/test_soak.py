@@ -16,9 +16,12 @@ from pump.app import App
 from pump.core.controller import Controller
 from pump.core.detectors import Detectors
 from pump.core.journal import Journal
+from pump.core.limiter import _DAY as DAY
+from pump.core.limiter import _HOUR as HOUR
 from pump.core.limiter import TOTAL, Limiter
 from pump.core.panel import Panel
 from pump.core.supervisor import Supervisor
+from pump.core.therapy import Therapy
 from pump.spec import messages, reasons
 from pump.spec import program as layout
 
@@ -97,7 +100,7 @@ def _motor_runs_in_a_fault(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Controller,
         "_next_move",
-        lambda self: self.planner.plan(self.move, self.course.target),
+        lambda self: self.planner.plan(self.move),
     )
 
 
@@ -116,7 +119,24 @@ def _start_at_once(app: App, _: None) -> None:
         app.board.start_steps(500, 1_000_000)
 
 
+def _open_caps(limiting: Limiter, _: None) -> None:
+    limiting.account[HOUR] = limiting.account[DAY] = 0
+    for tick in range(len(limiting._history)):
+        limiting._history[tick] = 0
+
+
+def _forget_missed(therapy: Therapy, ticks: int) -> int:
+    therapy.day_s -= (ticks - 1) * therapy._tick_s
+    return ticks
+
+
 BUGS: dict[str, Patch] = {
+    "a takeover opens the caps": lambda patch: patch.setattr(
+        Limiter, "follow", _after(Limiter.follow, _open_caps)
+    ),
+    "a missed tick is none of the day": lambda patch: patch.setattr(
+        Therapy, "begin_tick", _after(Therapy.begin_tick, _forget_missed)
+    ),
     "pins are not looked at between ticks": lambda patch: patch.setattr(
         App, "_check_flags", lambda _app: None
     ),

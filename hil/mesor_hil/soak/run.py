@@ -35,6 +35,7 @@ _SILENCES = ("host_crash", "sensor_silent")
 _DELIVERING = (reasons.STATE_RUNNING, reasons.STATE_FALLBACK)
 _AT_MOMENTS = (
     "new_host",
+    "takeover",
     "stop_command",
     "clock_jump",
     "firmware_hangs",
@@ -241,6 +242,12 @@ class Soak:
         ):
             if self.witness.stopped_by_host_s is None:
                 self._command(kind, body)
+
+    def _takeover(self) -> None:
+        """Let the host send its program anew and have it take over, where a therapy runs."""
+        if self.witness.stopped_by_host_s is None:
+            self.send_program()
+            self._command(messages.TAKE_OVER, self._content[-4:])
 
     def _stop_command(self) -> None:
         """Let the host stop the therapy; nothing may move after that."""

@@ -19,6 +19,7 @@ KINDS = (
     "host_crash",
     "host_clock_drifts",
     "new_host",
+    "takeover",
     "stop_command",
     "sensor_silent",
     "sensor_stuck",
