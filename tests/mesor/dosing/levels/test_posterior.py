@@ -184,6 +184,74 @@ def test_saturable_elimination_is_estimated_from_its_settled_level() -> None:
     assert found.covariance[0, 0] == pytest.approx(1.0 / curvature, rel=0.01)
 
 
+TWO = {
+    "clearance_l_h": 3.2,
+    "volume_central_l": 40.0,
+    "clearance_intercompartmental_l_h": 5.0,
+    "volume_peripheral_l": 35.0,
+}
+CORRELATED = Variability(
+    ("clearance_l_h", "volume_central_l", "volume_peripheral_l"),
+    np.array([[0.15, 0.05, 0.02], [0.05, 0.3, 0.0], [0.02, 0.0, 0.25]]),
+)
+
+
+@pytest.mark.parametrize(
+    ("combine", "doses", "levels", "expected"),
+    [
+        (  # the third infusion is still running at the second level
+            "variance",
+            (Dose(0.0, 1500.0, 1.5), Dose(12.0, 1000.0, 1.0), Dose(23.5, 1000.0, 2.0)),
+            (Level(11.3, 9.0), Level(24.4, 25.0), Level(31.0, 14.0)),
+            (3.933548, 28.53074, 38.06279),
+        ),
+        (
+            "variance",
+            (Dose(0.0, 1000.0, 1.0), Dose(8.0, 1000.0, 1.0)),
+            (Level(30.0, 2.0, below_limit=True), Level(9.5, 33.0)),
+            (5.607938, 26.22949, 29.42102),
+        ),
+        (
+            "deviation",
+            (Dose(0.0, 1000.0, 1.0),),
+            (Level(20.0, 12.0),),
+            (1.795451, 29.30613, 23.27186),
+        ),
+        (
+            "deviation",
+            (Dose(0.0, 500.0), Dose(6.0, 500.0)),
+            (Level(0.5, 11.0), Level(5.9, 3.0), Level(40.0, 0.4, below_limit=True)),
+            (4.857114, 41.68041, 37.22097),
+        ),
+    ],
+)
+def test_the_mode_is_that_of_another_implementation(
+    combine: str, doses: tuple[Dose, ...], levels: tuple[Level, ...], expected: tuple[float, ...]
+) -> None:
+    """Expected: matrix exponentials and a simplex search over eta, written apart from this."""
+    residual = ResidualError(0.15, 1.2, combine)  # type: ignore[arg-type]
+    found = estimate(PopulationModel("two", TWO, CORRELATED, residual), doses, levels)
+    own = found.kinetics.disposition
+    reached = (own.clearance_l_h, own.volume_central_l, own.volume_peripheral_l)
+    assert reached == pytest.approx(expected, rel=1e-5)
+
+
+def test_two_occasions_are_those_of_another_implementation() -> None:
+    """Clearance of the second day 5.7647 L/h, of the patient 4.5596, by hand-carried amounts."""
+    population = PopulationModel(
+        "occasions",
+        {"clearance_l_h": 4.0, "volume_central_l": 50.0},
+        Variability(("clearance_l_h", "volume_central_l"), np.diag([0.1, 0.08])),
+        ResidualError(0.1, 0.3),
+        Variability(("clearance_l_h",), np.array([[0.05]])),
+    )
+    doses = repeated(Dose(0.0, 1000.0, 1.0), 3, 12.0)
+    levels = (Level(11.5, 9.0), Level(26.0, 30.0), Level(35.0, 7.0))
+    found = estimate(population, doses, levels, (0.0, 24.0))
+    assert found.kinetics_now.disposition.clearance_l_h == pytest.approx(5.764652, rel=1e-5)
+    assert found.kinetics.disposition.clearance_l_h == pytest.approx(4.559648, rel=1e-5)
+
+
 def test_the_advised_dose_reaches_its_target_with_what_is_left_counted() -> None:
     """Area by quadrature; at steady state the dose is target times clearance."""
     found = estimate(GOTI, DOSES, [Level(13.5, 24.0), Level(35.5, 14.0)])
