@@ -105,6 +105,23 @@ class Composition(Section):
     hematocrit_percent: Hematocrit = None
     excess_fluid_l: Fluid = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_in_their_unit(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """Name the unit of two values that laboratories write ten or a hundred times smaller."""
+        for key, allowed, times, unit in (
+            ("albumin_g_l", ALBUMIN_G_L, 10.0, "g/dL"),
+            ("hematocrit_percent", _HEMATOCRIT, 100.0, "L/L"),
+        ):
+            value = written.get(key)
+            if isinstance(value, int | float) and value < allowed.low <= times * value:
+                raise impossible(
+                    f"{key} is {value:g} {allowed.unit}; it must be {allowed.low:g} to "
+                    f"{allowed.high:g} {allowed.unit}. It was probably in {unit}: write "
+                    f"{times * value:g} {allowed.unit}."
+                )
+        return written
+
 
 class Genes(Section):
     """Genotypes as the laboratory wrote them, like "*1/*4"."""

@@ -37,6 +37,33 @@ def test_what_is_missing_is_listed_as_assumed_and_no_kidney_or_gene_is_filled_in
     assert patient.creatinine_mg_dl is None and patient.phenotypes == ()
 
 
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (
+            "albumin_g_l = 3.5",
+            "p.toml: [composition] albumin_g_l is 3.5 g/L; it must be 5 to 70 g/L. It was "
+            "probably in g/dL: write 35 g/L.",
+        ),
+        (
+            "hematocrit_percent = 0.34",
+            "p.toml: [composition] hematocrit_percent is 0.34 %; it must be 5 to 75 %. It was "
+            "probably in L/L: write 34 %.",
+        ),
+        (
+            "albumin_g_l = 400",
+            "p.toml: composition.albumin_g_l is 400 g/L; it must be a number, at least 5.0 and at "
+            "most 70.0 g/L.",
+        ),
+    ],
+)
+def test_blood_in_another_unit_is_refused_by_it(written: str, sentence: str) -> None:
+    """An albumin of 3.5 g/dL is the usual one in half of the world."""
+    with pytest.raises(ScenarioError) as caught:
+        read_patient(f"{BODY}[composition]\n{written}\n", "p.toml")
+    assert str(caught.value) == sentence
+
+
 @pytest.mark.parametrize("value", ["nan", "-3", "true", "[1]", '""', "inf"])
 def test_a_covariate_of_one_model_is_a_number_or_a_word(value: str) -> None:
     """In one sentence, whatever was written."""
@@ -100,8 +127,8 @@ def test_a_newborns_gestation_is_read_and_held_to_what_can_live() -> None:
             "keep one.",
         ),
         (
-            BODY + "[composition]\nalbumin_g_l = 4.0\n",
-            "p.toml: composition.albumin_g_l is 4 g/L; it must be a number, at least 5.0 and "
+            BODY + "[composition]\nalbumin_g_l = 0.4\n",
+            "p.toml: composition.albumin_g_l is 0.4 g/L; it must be a number, at least 5.0 and "
             "at most 70.0 g/L.",
         ),
         (
