@@ -392,3 +392,100 @@ def test_the_clock_factor_is_the_one_that_was_signed(bench: Bench) -> None:
     plain[4:8] = struct.pack("<I", FACTOR)
     assert verdict(bench, framed(bytes(plain))) == reasons.RESULT_NOT_AUTHENTIC
     assert_nothing_moved(bench)
+
+
+# Whatever else a hostile line may bring.
+
+EDGES = [edge for power in (29, 30, 31) for edge in ((1 << power) - 1, 1 << power)]
+EXTREMES = [0, 1, *EDGES, (1 << 32) - 1]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_no_kind_of_message_does_anything_unsigned_but_look_and_stop(
+    program: Program, runs: bool
+) -> None:
+    """All 256, the ones that no firmware knows among them, with numbers at every edge."""
+    bench = running(program) if runs else Bench(program.bytes).load()
+    batches, state = list(bench.board.batches), bench.app.supervisor.state
+    for kind in set(range(256)) - {messages.STOP}:
+        for value in EXTREMES:
+            for body in (struct.pack("<I", value), struct.pack("<II", value, value)):
+                frame = wire.frame(kind, body, 9)
+                if runs or kind != messages.READING:
+                    result = verdict(bench, frame)
+                    assert result != OK or kind in messages.KEYLESS
+                else:
+                    assert bench.send(frame) == []
+            assert bench.app.supervisor.state == state
+            assert not bench.app.commands.leave
+    assert bench.board.batches == batches
+    assert bytes(bench.app.commands.intake.words) == bench.content
+
+
+def test_signed_orders_with_numbers_at_every_edge_are_refused_in_words_of_their_own(
+    program: Program,
+) -> None:
+    """What a small int cannot hold must be out of range, not wrap into it."""
+    bench = Bench(program.bytes).load()
+    kinds = (messages.PROGRAM_BEGIN, messages.START, messages.ACKNOWLEDGE, messages.CONFIRM)
+    for kind in kinds:
+        for value in EXTREMES[2:]:
+            assert bench.command(kind, struct.pack("<I", value)) != OK
+            assert bench.command(kind, struct.pack("<II", value, value)) != OK
+    for value in EXTREMES[2:]:
+        chunk = struct.pack("<I", value) + bytes(4)
+        assert bench.command(messages.PROGRAM_CHUNK, chunk) != OK
+        assert bench.command(messages.START, struct.pack("<II", FACTOR, value)) != OK
+    assert bench.board.batches == []
+
+
+def test_start_in_the_middle_of_an_upload_starts_neither_program(bench: Bench) -> None:
+    """The old one has been forgotten, and the new one is not whole."""
+    begin = struct.pack("<I", len(bench.content) // 4)
+    assert bench.command(messages.PROGRAM_BEGIN, begin) == OK
+    for i in range(0, len(bench.content), messages.CHUNK_BYTES_MAX):
+        assert bench.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
+        piece = bench.content[i : i + messages.CHUNK_BYTES_MAX]
+        assert bench.command(messages.PROGRAM_CHUNK, struct.pack("<I", i) + piece) == OK
+    assert bench.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
+    assert bench.board.batches == []
+
+
+def test_a_flood_of_hellos_costs_the_session_and_no_tick(program: Program) -> None:
+    """Each opens a session of its own; the beat goes on, and the true host may say hello again."""
+    bench = running(program)
+    ticks = 0
+    for number in range(300):
+        bench.board.time_ms += 20
+        answers = bench.send(wire.frame(messages.HELLO, number.to_bytes(8, "little")))
+        ticks += sum(answer.kind == messages.TELEMETRY for answer in answers)
+    assert ticks in (300 * 20 // TICK_MS - 1, 300 * 20 // TICK_MS)
+    assert bench.app.supervisor.state != reasons.STATE_FAULT
+    bench.send(wire.frame(messages.HELLO, wire.CHALLENGE))
+    bench.host = wire.Signer(bench.app.commands.session.nonce)
+    assert verdict(bench, bench.host.frame(messages.SILENCE, bytes(4))) in (
+        OK,
+        reasons.RESULT_OUT_OF_RANGE,
+    )
+
+
+def test_a_session_ends_with_its_counter(bench: Bench) -> None:
+    """At the last number nothing is let in any more, whatever comes; HELLO begins anew."""
+    last = (messages.EPOCHS << 16) - 1
+    assert verdict(bench, bench.host.frame(messages.START, START_BODY, last)) == OK
+    bench.send(wire.frame(messages.STOP))
+    for sequence in (0, 1, last - 1, last, last + 1, (1 << 32) - 1):
+        frame = bench.host.frame(messages.START, START_BODY, sequence)
+        assert verdict(bench, frame) == reasons.RESULT_REPLAYED
+    bench.send(wire.frame(messages.HELLO, b"next one"))
+    bench.host = wire.Signer(bench.app.commands.session.nonce, b"next one")
+    assert bench.command(messages.START, START_BODY) == OK
+
+
+def test_half_a_frame_left_on_the_line_does_not_swallow_a_stop(program: Program) -> None:
+    """Hosts begin a STOP with a zero, for whoever was cut off in the middle of a frame."""
+    for cut in range(1, 60, 7):
+        bench = running(program)
+        bench.send(wire.frame(messages.HELLO, bytes(range(1, 61)))[:cut])
+        bench.send(b"\0" + wire.frame(messages.STOP))
+        assert bench.app.supervisor.state == reasons.STATE_READY
