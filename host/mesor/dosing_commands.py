@@ -20,7 +20,8 @@ from mesor.input_tables import read_file, read_table
 PatientArgument = Annotated[Path, typer.Argument(help="PATIENT.toml: covariates, genes, doses.")]
 DrugOption = Annotated[str, typer.Option("--drug", help="Name in the library: mesor drugs.")]
 LevelsOption = Annotated[
-    Path | None, typer.Option(help="CSV with time_h, conc_mg_l (<2: below quantification).")
+    Path | None,
+    typer.Option(help="CSV with time_h, conc_mg_l or conc_ug_l (<2: below quantification)."),
 ]
 DosesOption = Annotated[
     Path | None, typer.Option(help="CSV with time_h, amount_mg, duration_h; else [[dose]].")

@@ -65,12 +65,20 @@ class Advice:
     reached_high: float
 
 
-def advise(posterior: Posterior, shape: Dose, target: Target, seed: int = 1) -> Advice:
+def advise(
+    posterior: Posterior,
+    shape: Dose,
+    target: Target,
+    seed: int = 1,
+    attainment: float | None = None,
+) -> Advice:
     """Return the dose of shape's time, duration and route that reaches the target.
 
-    What is left of the doses before counts.  With shape at steady state the interval is the
-    regimen's own and earlier doses do not count.  Raises DosingError where what is left
-    exceeds the target already.
+    In the likeliest patient; with attainment in that share of those whom the levels allow,
+    where the target is a least level and half of them below it will not do.  What is left of
+    the doses before counts.  With shape at steady state the interval is the regimen's own and
+    earlier doses do not count.  Raises DosingError where what is left exceeds the target
+    already.
     """
     settled = shape.steady_interval_h > 0.0
     if settled and shape.steady_interval_h != target.interval_h:
@@ -79,8 +87,15 @@ def advise(posterior: Posterior, shape: Dose, target: Target, seed: int = 1) -> 
             f"{target.interval_h:g} h; make them equal."
         )
     before = () if settled else posterior.doses
-    dose = replace(shape, amount_mg=_amount_mg(posterior.kinetics_now, before, shape, target))
     patients = posterior.sampled_kinetics(200, seed)
+    if attainment is None:
+        amount_mg = _amount_mg(posterior.kinetics_now, before, shape, target)
+    else:
+        amounts = [_missing_mg(model, before, shape, target) for model in patients]
+        amount_mg = float(np.quantile(amounts, attainment))
+        if amount_mg <= 0.0:
+            raise _enough(target, target.reached(posterior.kinetics_now, before, shape))
+    dose = replace(shape, amount_mg=amount_mg)
     spread = [target.reached(model, [*before, dose], dose) for model in patients]
     low, high = np.quantile(spread, [0.05, 0.95])
     own = target.reached(posterior.kinetics_now, [*before, dose], dose)
@@ -91,10 +106,21 @@ def _amount_mg(model: KineticModel, before: Sequence[Dose], shape: Dose, target:
     """Return the amount: what is missing of the target over what each milligram gives."""
     left = target.reached(model, before, shape) if before else 0.0
     if left >= target.value:
-        raise DosingError(
-            f"the {target.quantity} is {left:.4g} from the doses before and shall be "
-            f"{target.value:g}; give the next dose later."
-        )
+        raise _enough(target, left)
+    return _missing_mg(model, before, shape, target)
+
+
+def _enough(target: Target, left: float) -> DosingError:
+    """Return the error of a target that what is left reaches already."""
+    return DosingError(
+        f"the {target.quantity} is {left:.4g} from the doses before and shall be "
+        f"{target.value:g}; give the next dose later."
+    )
+
+
+def _missing_mg(model: KineticModel, before: Sequence[Dose], shape: Dose, target: Target) -> float:
+    """Return what is missing of the target over what each milligram gives; negative if none."""
+    left = target.reached(model, before, shape) if before else 0.0
     each = target.reached(model, [replace(shape, amount_mg=1.0)], shape)
     if not each > 0.0:
         raise DosingError(

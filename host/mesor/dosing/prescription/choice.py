@@ -140,6 +140,7 @@ def next_dose(fits: tuple[Posterior, ...], regimen: Regimen, aim: Aim, at_h: flo
             target = Target("trough", value, interval_h)
         case "held" if aim.share >= 1.0:
             target = Target("trough", value, interval_h)
+            return advise(fits[0], _shape_at(regimen, at_h), target, attainment=ATTAINMENT)
         case _:
             raise DosingError(f"no next dose is advised to reach {aim.says}.")
     return advise(fits[0], _shape_at(regimen, at_h), target)

@@ -23,6 +23,7 @@ _NAMED = {
     "creatinine_clearance_ml_min": ("creatinine clearance", "mL/min"),
     "vmax_mg_h": ("Vmax", "mg/h"),
     "km_mg_l": ("Km", "mg/L"),
+    "bioavailability": ("F (by mouth)", ""),
     "clearance": ("CL by clock", ""),
     "clearance_l_h": ("CL", "L/h"),
     "clearance_l_min": ("CL", "L/min"),

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from mesor.dosing.figures import Effect
+from mesor.dosing.prescription.aim import limits_of
 from mesor.dosing.prescription.labels import (
     Sources,
     activity,
@@ -216,10 +217,12 @@ def _below(found: Prescription, sources: Sources) -> list[str]:
     if found.aim is not None:
         lines.append(f"Target: {found.aim.says} {sources.cite(found.aim.source)}.")
     if found.order.drug.limits:
+        unbound = bool(found.fits) and found.fits[0].person.unbound
         limits = (
-            f"{limit_name(item.quantity)} {item.most:g} {item.unit} "
+            f"{limit_name(item.quantity)} {item.most:.4g} {item.unit} "
+            f"{'unbound ' if unbound and item.unit == 'mg/L' else ''}"
             f"{sources.cite(found.order.drug.sources[item.source].text)}"
-            for item in found.order.drug.limits
+            for item in limits_of(found.order.drug, unbound)
         )
         lines.append(f"Limits: {', '.join(limits)}.")
     if found.fixed is not None:

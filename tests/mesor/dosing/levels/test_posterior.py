@@ -267,6 +267,20 @@ def test_the_advised_dose_reaches_its_target_with_what_is_left_counted() -> None
     assert settled.dose.amount_mg == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_least_level_is_advised_for_nine_of_ten() -> None:
+    """Of those whom the levels allow nine in ten keep it; the likeliest's dose keeps half."""
+    found = estimate(GOTI, DOSES, [Level(13.5, 24.0), Level(35.5, 14.0)])
+    shape, target = Dose(48.0, 0.0, 2.0), Target("trough", 12.0, 12.0)
+    patients = found.sampled_kinetics(2000, 5)
+    shares = []
+    for attainment in (None, 0.9):
+        dose = advise(found, shape, target, attainment=attainment).dose
+        troughs = [conc_mg_l(model, [*DOSES, dose], [60.0])[0] for model in patients]
+        shares.append(float(np.mean(np.array(troughs) >= 12.0)))
+    assert shares[0] == pytest.approx(0.5, abs=0.1)
+    assert shares[1] == pytest.approx(0.9, abs=0.02)
+
+
 def test_models_are_weighted_by_how_likely_they_found_the_levels() -> None:
     """Weights are those of the integrals over the prior, by brute force."""
     other = replace(ONE, name="other", typical={**ONE.typical, "clearance_l_h": 8.0})
