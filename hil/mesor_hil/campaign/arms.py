@@ -2,7 +2,7 @@
 """Three ways to dose the same patient: the label's dose, a priori from covariates, closed loop.
 
 All are followed tick by tick in the patient's true kinetics.  The a priori arm knows what
-the program knows: its first dose reaches the aim within its own interval, and where a
+the program knows: each dose reaches the aim within its own interval, and where a
 level is to be held it is a target-controlled infusion (open loop, the level at the end of
 the next tick foreseen by the published model; Jacobs, IEEE Trans Biomed Eng 1990;37:107).
 """
@@ -151,24 +151,33 @@ def a_priori(
     if interval_h is None:
         doses = [regimen.shape.dose(regimen.amount_mg)]
         return _open_loop(doses, truth, clock)
-    first_mg = first_dose_mg(model, regimen, aim.quantity)
-    doses = [regimen.shape.dose(first_mg)]
-    doses += _repeated(regimen.amount_mg, regimen.shape.duration_h, interval_h, interval_h, clock)
-    return _open_loop(doses, truth, clock)
+    return _open_loop(planned_doses(model, regimen, aim.quantity, clock), truth, clock)
 
 
-def first_dose_mg(model: KineticModel, regimen: Regimen, quantity: str) -> float:
-    """Return the first dose with which an empty patient has what the regimen settles at."""
+def planned_doses(
+    model: KineticModel, regimen: Regimen, quantity: str, clock: Clock
+) -> list[Dose]:
+    """Return doses of the regimen's shape, each reaching in its own interval what that settles at.
+
+    So the first one loads, and the likeliest patient is at the aim from the beginning.
+    """
     shape, interval_h = regimen.shape, regimen.shape.interval_h
     assert interval_h is not None, "a course has one dose"
-    settled = profile(model, Regimen(1.0, shape))
-    goal = {
-        "auc24": ("auc", settled.auc24_mg_h_l * interval_h / 24.0),
-        "peak": ("end", settled.peak_mg_l),
-    }.get(quantity, ("trough", settled.trough_mg_l))
-    target = Target(goal[0], goal[1], interval_h)  # type: ignore[arg-type]
-    one_mg = shape.dose(1.0)
-    return regimen.amount_mg * goal[1] / target.reached(model, [one_mg], one_mg)
+    settled = profile(model, regimen)
+    match quantity:
+        case "auc24":
+            target = Target("auc", settled.auc24_mg_h_l * interval_h / 24.0, interval_h)
+        case "peak":
+            target = Target("end", settled.peak_mg_l, interval_h)
+        case _:
+            target = Target("trough", settled.trough_mg_l, interval_h)
+    doses: list[Dose] = []
+    for time_h in np.arange(0.0, clock.end_h - 1e-9, interval_h).tolist():
+        one_mg = shape.dose(1.0, time_h)
+        left = target.reached(model, doses, one_mg) if doses else 0.0
+        missing = max(target.value - left, 0.0)
+        doses.append(shape.dose(missing / target.reached(model, [one_mg], one_mg), time_h))
+    return doses
 
 
 def controlled_rates_mg_h(

@@ -84,14 +84,15 @@ def test_a_target_controlled_infusion_holds_the_patient_whom_the_model_foresaw()
     assert np.array(levels[30:]) == pytest.approx(4.5, rel=1e-9)
 
 
-def test_the_first_a_priori_dose_has_the_whole_area_in_the_likeliest_patient() -> None:
-    """AUC24 of 500 from the first interval on; trapezoids over 5 min are the reference."""
+def test_each_a_priori_dose_has_the_whole_area_in_the_likeliest_patient() -> None:
+    """AUC24 of 500 in every interval from the first on; trapezoids of 5 min are the reference."""
     found = prescription(VANCOMYCIN, draw_covariates(VANCOMYCIN, 0))
     truth = found.fits[0].before.kinetics_now.disposition
     course = a_priori(found, truth, CLOCK, math.inf)
-    first = course.time_h <= 12.0 + 1e-9
-    area = np.trapezoid(course.conc_mg_l[first], course.time_h[first])
-    assert area == pytest.approx(250.0, rel=0.01)
+    for begin_h in (0.0, 12.0, 24.0, 36.0):
+        own = (course.time_h >= begin_h - 1e-9) & (course.time_h <= begin_h + 12.0 + 1e-9)
+        area = np.trapezoid(course.conc_mg_l[own], course.time_h[own])
+        assert area == pytest.approx(250.0, rel=0.01)
 
 
 def test_the_standard_loading_dose_replaces_the_first_dose() -> None:
