@@ -19,7 +19,7 @@ import numpy as np
 from mesor.dosing.library import load_drug
 from mesor.dosing.patient_file import PatientCovariates
 from mesor.dosing.prescription import Order, Prescription, prescribe
-from mesor.errors import MesorError
+from mesor.errors import DosingError, MesorError
 from mesor_hil.campaign.arms import (
     Clock,
     Course,
@@ -75,9 +75,17 @@ def run_campaign(
 
 
 def treat(campaign: Campaign, index: int) -> Treated:
-    """Return one patient by all three ways."""
+    """Return one patient by all three ways.
+
+    Raises DosingError, with the patient's number, where no prescription can be found at all.
+    """
     known = draw_covariates(campaign, index)
-    found = prescription(campaign, known)
+    try:
+        found = prescription(campaign, known)
+    except DosingError as error:
+        raise DosingError(
+            f"Patient {index}: {error}  Narrow the covariates under [people]."
+        ) from None
     believed = found
     if campaign.drug.truth is not None:
         believed = prescribe(replace(found.order, model=campaign.drug.truth))

@@ -12,7 +12,7 @@ import pytest
 from mesor.dosing.kinetics import Dose
 from mesor.dosing.library import load_drug
 from mesor.dosing.prescription.aim import Aim
-from mesor.errors import ScenarioError
+from mesor.errors import DosingError, ScenarioError
 from mesor.patients import CompartmentPatient, PatientParameters
 from mesor_hil.campaign import load_campaign, shipped_campaigns
 from mesor_hil.campaign.arms import (
@@ -166,3 +166,21 @@ def test_the_result_says_the_same_in_table_and_file(treated: Treated, tmp_path: 
     assert [row[0] for row in rows(result)] == ["standard dose", "a priori", "closed loop"]
     assert all(cell in page for row in rows(result) for cell in row)
     assert load_campaign(str(tmp_path / "campaign.toml")) == VANCOMYCIN
+
+
+def test_a_patient_whom_no_regimen_can_treat_is_named(tmp_path: Path) -> None:
+    """Gentamicin at 12 mL/min falls too slowly for any interval: the file is to be changed."""
+    path = tmp_path / "kidneys.toml"
+    path.write_text(
+        """
+        name = "kidneys"
+        duration = "75 h"
+        drug = { name = "gentamicin" }
+        [people]
+        age_years = { median = 88, cv = 0.01, low = 87, high = 89 }
+        creatinine_male_mg_dl = { median = 2.9, cv = 0.01, low = 2.8, high = 3.0 }
+        creatinine_female_mg_dl = { median = 2.9, cv = 0.01, low = 2.8, high = 3.0 }
+        """
+    )
+    with pytest.raises(DosingError, match="Patient 0: no interval up to 72 h"):
+        treat(load_campaign(str(path)), 0)
