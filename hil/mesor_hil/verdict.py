@@ -28,6 +28,7 @@ from mesor_hil.session import Trace
 from pump.spec import alarm_words, alarms, reasons
 from pump.spec import record as at
 
+_TIME_TOLERANCE_H = 1e-9
 _BOLUS_ML_MAX = 0.5  # Generic Infusion Pump requirements, 1.10.7
 
 
@@ -141,10 +142,21 @@ def _course_figures(
     chasing = records[:, at.PHASE] == reasons.PHASE_CHASE
     begins = np.flatnonzero(chasing & ~np.append(False, chasing[:-1]))
     begins_h: list[float] = time_h[begins].tolist()
+    if scenario.therapy.kind == "time_above":
+        begins_h = _of_intervals(begins_h, scenario.therapy.interval_h or 0.0)
     if len(begins_h) < 2:  # without a rest between them, intervals follow the clock
         begins_h = nominal_begins_h(scenario.therapy, float(time_h[-1]))
     dose_mg = scenario.pump.mechanics().dose_mg(trace.edges_total, scenario.drug.conc_mg_ml)
     return course_figures(scenario.therapy, time_h, np.array(levels), begins_h, dose_mg)
+
+
+def _of_intervals(begins_h: list[float], interval_h: float) -> list[float]:
+    """Return the chases that begin an interval: the others go on with one that fell too soon."""
+    kept: list[float] = []
+    for begin_h in begins_h:
+        if not kept or begin_h - kept[-1] >= interval_h - _TIME_TOLERANCE_H:
+            kept.append(begin_h)
+    return kept
 
 
 def _target_checks(

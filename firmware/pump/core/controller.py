@@ -13,6 +13,7 @@ from pump.core import limiter, supervisor
 from pump.core.course import Course
 from pump.core.detectors import Detectors
 from pump.core.estimator import Estimator
+from pump.core.fall import Fall
 from pump.core.handover import Scales, name_of
 from pump.core.limiter import Limiter
 from pump.core.planner import Planner
@@ -79,6 +80,7 @@ class Controller:
         self.sense = Sense(words)
         self.estimator = Estimator(words)
         self.course = Course(words)
+        self.fall = Fall(words, self.estimator)
         self.rhythm = Rhythm(words)
         self.planner = Planner(words, self.estimator, self.rhythm)
         self.limiter = Limiter(words, history, before.limiter if before is not None else None)
@@ -122,8 +124,10 @@ class Controller:
         found = self.detectors.board(record, self._steps)
         self._estimate()
         estimator, planner = self.estimator, self.planner
-        self.course.advance(record[at.ELAPSED_TICKS], estimator.estimate[self._output_state])
-        self.rhythm.look_ahead(record[at.DAY_S], self.course.target)
+        course, level = self.course, estimator.estimate[self._output_state]
+        foreseen = self.fall.ticks_above() if course.phase == reasons.PHASE_CHASE else 0
+        course.advance(record[at.ELAPSED_TICKS], level, foreseen)
+        self.rhythm.look_ahead(record[at.DAY_S], course.target)
         found |= self.detectors.course(
             record,
             estimator.estimate,

@@ -3,7 +3,8 @@
 
 A therapy is a course of chases and rests.  A level is one chase without end; a pulse is
 chased until it is reached, then rests until the interval is over and the level has
-fallen; time above a threshold is counted while it is chased; an area is chased by its
+fallen; time above a threshold is chased until what was counted and what the fall will
+add to it are the share; an area is chased by its
 even share and what lags behind it, over the time that is left.  The planner and
 its QP see nothing of all this but a target.  Levels are Q(estimate_bits), target and area
 Q(data_bits) of the concentration unit, the area times ticks.
@@ -21,7 +22,7 @@ class Course:
 
     def __init__(self, words):
         self.phase = reasons.PHASE_NONE
-        self.target = words[layout.AT_TARGET]
+        self.target = self._target = words[layout.AT_TARGET]
         self.area = 0  # of the estimated level since this chase began
         self._ticks = 0  # since this chase began
         self._counted = 0  # of those that the chase lasts by
@@ -29,6 +30,8 @@ class Course:
         self._left_min = words[layout.AT_OUTPUTS]
         self._chase_ticks = words[layout.AT_CHASE_TICKS]
         self._counted_level = words[layout.AT_COUNTED_LEVEL]
+        counted = self._counted_level >> self._level_shift
+        self._just_above = counted + (counted >> 5)
         self._reached_level = words[layout.AT_REACHED_LEVEL]
         self._interval_ticks = words[layout.AT_INTERVAL_TICKS]
         self._rest_level = words[layout.AT_REST_LEVEL]
@@ -39,21 +42,34 @@ class Course:
     def follow(self, before, scales) -> None:
         """Go on in the phase of `before`, of another program; scales: core.handover.Scales."""
         self.phase = before.phase
+        if self.phase == reasons.PHASE_CHASE and before.target == before._just_above:
+            self.target = self._just_above
         self._ticks = before._ticks
         self._counted = before._counted
         self.area = min(_AREA_MAX, max(-_AREA_MAX, scales.data(before.area)))
 
     @micropython.native
-    def advance(self, ticks: int, level: int) -> None:
-        """Go on by `ticks` ticks, at the end of which `level` is the estimate."""
+    def advance(self, ticks: int, level: int, foreseen: int = 0) -> None:
+        """Go on by `ticks` ticks, at the end of which `level` is the estimate.
+
+        foreseen: ticks that will count all the same if the pump rests from now on (core.fall).
+        """
         if self.phase == reasons.PHASE_NONE:
             self._chase()
         else:
             self._count(ticks, level)
         if self.phase == reasons.PHASE_CHASE and (
-            self._counted >= self._chase_ticks or level >= self._reached_level
+            self._counted + foreseen >= self._chase_ticks or level >= self._reached_level
         ):
             self.phase = reasons.PHASE_REST
+        elif (
+            self.phase == reasons.PHASE_REST
+            and self._counted < self._chase_ticks
+            and level < self._counted_level
+        ):
+            # It fell sooner than was foreseen: the chase goes on, no higher than it must.
+            self.phase = reasons.PHASE_CHASE
+            self.target = min(self._target_high, self._just_above)
         if (
             self.phase == reasons.PHASE_REST
             and self._ticks >= self._interval_ticks
@@ -67,6 +83,7 @@ class Course:
     def _chase(self) -> None:
         """Begin a chase, with an empty account."""
         self.phase = reasons.PHASE_CHASE
+        self.target = self._target
         self.area = self._ticks = self._counted = 0
 
     @micropython.native

@@ -16,7 +16,7 @@ import numpy as np
 from mesor.program.bounds import INT32, SMALL_INT, Bound
 from mesor.program.exact import ExactSolver, Integers, section_scalar
 from mesor.program.finish_proof import prove_finish
-from pump.core import weights
+from pump.core import fall, weights
 from pump.core.estimator import COARSE_BITS
 from pump.spec import program as layout
 
@@ -46,6 +46,7 @@ def prove(words: Integers, model: int = 0) -> list[Bound]:
         *_prove_plain(words),
         *_prove_estimator(words, model),
         *_prove_rhythm(words, model),
+        *_prove_fall(words, model),
         *_prove_solver(words, model),
         *prove_finish(words, model),
     ]
@@ -164,6 +165,18 @@ def _prove_rhythm(words: Integers, model: int) -> list[Bound]:
         Bound("rhythm.rate", int(np.abs(knots[0]).max()) * 2 * one + one, INT32),
         Bound("rhythm.response_sum", _response_sum(words, model), INT32),
     ]
+
+
+def _prove_fall(words: Integers, model: int) -> list[Bound]:
+    """Bound the states that are foreseen by powers of the model."""
+    states, words_list = int(words[layout.AT_STATES]), words.tolist()
+    most = [fall.LEVEL_MAX] * (states - 1) + [fall.RATE_MAX]
+    bounds, power = [], fall.power_of(words_list, model, states)
+    for _ in range(fall.leaps(words_list)):
+        table = np.array(power, dtype=np.int64).reshape(states, states)
+        bounds.append(Bound("fall.foreseen", _product(table, most, fall.POWER_BITS), INT32))
+        power = fall.squared(power, states)
+    return bounds
 
 
 def _prove_solver(words: Integers, model: int) -> list[Bound]:

@@ -136,3 +136,21 @@ def test_the_account_of_an_area_stays_a_small_int(words: array[int]) -> None:
     course.advance(8000, (1 << 28) - 1)
     assert course.area == 1 << 29
     assert course.target == 5
+
+
+def test_a_share_of_an_interval_ends_when_the_fall_will_give_the_rest(words: array[int]) -> None:
+    """Two ticks are counted and three foreseen of five; what then falls short is chased, lower."""
+    course = course_of(
+        words, CHASE_TICKS=5, COUNTED_LEVEL=LEVEL, INTERVAL_TICKS=12, REACHED_LEVEL=layout.FOR_EVER
+    )
+    found, targets = [], []
+    for level, foreseen in [
+        (0, 0), (LEVEL, 2), (LEVEL, 3), (LEVEL, 0), (LEVEL - 1, 0), (LEVEL, 0), (LEVEL, 0),
+        (LEVEL - 1, 0), (LEVEL - 1, 0),
+    ]:  # fmt: skip
+        course.advance(1, level, foreseen)
+        found.append(course.phase)
+        targets.append(course.target)
+    assert found == [CHASE, CHASE, REST, REST, CHASE, CHASE, REST, REST, REST]
+    assert targets[:4] == [words[layout.AT_TARGET]] * 4
+    assert targets[4] == UNIT + UNIT // 32

@@ -123,8 +123,7 @@ def test_a_plan_foresees_what_the_clock_does_to_the_level(
     target_mg_l = 20.0 if hour == 3 else 20.0 * TARGET.factor_at(hour)
     patient._amounts_mg = np.array([target_mg_l * 30.0, target_mg_l * 35.0])  # type: ignore[attr-defined]
     for i in range(2):
-        estimator.state[i] = round(target_mg_l / 10.0 * ESTIMATE_ONE)
-    estimator._show()
+        estimator.state[i] = estimator.estimate[i] = round(target_mg_l / 10.0 * ESTIMATE_ONE)
     rhythm.look_ahead(hour * 3600, 2 * ONE)
     planner = Planner(words, estimator, rhythm)
     planner.plan(round(90.0 / followed.rate_full_mg_h * ONE))
