@@ -37,7 +37,7 @@ SURVIVING = ROOT / "tests" / "surviving_mutants.toml"
 CORE = ROOT / "firmware" / "pump" / "core"
 _OF_IMPORT = {"__file__", "__cached__", "__loader__", "__spec__", "__package__", "__doc__"}
 _OPTIONS = ("-o", "addopts=--import-mode=importlib --strict-markers", "-p", "no:terminal")
-_TIMEOUT_S = 300  # a mutant that never ends is dead
+_CPU_S = 40  # several times what the tests of a module take: a mutant that never ends is dead
 
 # Which tests judge a module: the first file kills nearly all.
 TESTS = {
@@ -180,6 +180,18 @@ def _alter_class(old: type, new: type) -> None:
             before.__code__, before.__defaults__ = member.__code__, member.__defaults__  # type: ignore[union-attr]
 
 
+def _leave_unshrunk(item: pytest.Item) -> None:
+    """Let hypothesis be content with the first example that fails: only that it does counts."""
+    import hypothesis  # not before pytest has loaded it as its plugin
+
+    test = getattr(item, "function", None)
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is not None:
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        changed = hypothesis.settings(own, phases=phases, report_multiple_bugs=False)
+        test._hypothesis_internal_use_settings = changed  # type: ignore[union-attr]
+
+
 class _Plugin:
     """Runs the collected tests once for each mutant, in a process forked for it."""
 
@@ -194,6 +206,8 @@ class _Plugin:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Stand in for pytest's own loop."""
+        for item in session.items:
+            _leave_unshrunk(item)
         running: dict[int, str] = {}
         for mutant in [self._unaltered, *self._chosen]:
             running[self._begin(session, mutant)] = mutant.name
@@ -224,7 +238,7 @@ class _Plugin:
 
     def _tested(self, session: pytest.Session, mutant: Mutant) -> int:
         """Run the tests up to the first that fails; return 1 then, else 0."""
-        signal.alarm(_TIMEOUT_S)
+        signal.setitimer(signal.ITIMER_PROF, _CPU_S)
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
