@@ -252,4 +252,4 @@ def rhythm_assumed(drug: Drug) -> tuple[str, ...]:
     """Return what is left out of the dose of a drug with a daily rhythm."""
     if drug.rhythm is None:
         return ()
-    return ("clearance at its mean of the day; its rhythm is not in the dose",)
+    return ("clearance at its mean of the day; only the pump's program follows its rhythm",)

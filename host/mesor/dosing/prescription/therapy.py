@@ -144,8 +144,22 @@ def _table(
         "name": f"{found.order.drug.name}-prescribed",
         "description": _description(found),
         "drug": {"name": found.order.drug.name, "conc_mg_ml": float(conc)},
-        "model": _rounded(control),
+        "model": _rounded(control) | _rhythm(found),
         "therapy": _rounded(therapy),
+    }
+
+
+def _rhythm(found: Prescription) -> dict[str, Any]:
+    """Return the section of a drug's rhythm of clearance, where it has one."""
+    if found.order.drug.rhythm is None:
+        return {}
+    rhythm = found.order.drug.rhythm.clearance_rhythm()
+    minutes = round(60.0 * rhythm.peak_h) % (24 * 60)
+    return {
+        "rhythm": {
+            "amplitude_percent": float(f"{100.0 * rhythm.amplitude:.4g}"),
+            "acrophase": f"{minutes // 60:02}:{minutes % 60:02}",
+        }
     }
 
 

@@ -173,13 +173,14 @@ def test_a_dose_without_a_duration_is_said_to_be_a_bolus(mesor: Any) -> None:
         assert any("were boluses" in line for line in json.loads(out)["assumed"]) is said
 
 
-def test_a_rhythm_is_shown_and_said_not_to_be_in_the_dose(mesor: Any) -> None:
+def test_a_rhythm_is_shown_and_said_to_be_in_the_program_only(mesor: Any) -> None:
     """Fleming 2015: 20 % between trough and peak, so 1.2 = (1 + a) / (1 - a)."""
     _, out, _ = mesor(BODY + KIDNEYS, "--drug", "fluorouracil", "--json")
     found = json.loads(out)
     factors = [e["factor"] for e in found["effects"] if e["covariate"].startswith("clock")]
     assert max(factors) / min(factors) == pytest.approx(1.2)
-    assert "clearance at its mean of the day; its rhythm is not in the dose" in found["assumed"]
+    said = "clearance at its mean of the day; only the pump's program follows its rhythm"
+    assert said in found["assumed"]
 
 
 def test_models_are_averaged_by_name(mesor: Any) -> None:

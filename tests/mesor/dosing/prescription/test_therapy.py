@@ -12,6 +12,7 @@ from mesor.dosing.library import drug_names, load_drug
 from mesor.dosing.patient_file import PatientFile, covariates
 from mesor.dosing.prescription import Order, Prescription, prescribe
 from mesor.dosing.prescription.therapy import write_therapy
+from mesor.dosing.rhythm import FLUOROURACIL_LEVEL
 from mesor.errors import DosingError
 from mesor.input_tables import read_table
 from mesor.program import compile_program
@@ -149,3 +150,12 @@ def test_the_day_s_dose_allows_for_the_clearances_that_are_believed_possible(
     steady_mg = 24.0 * model.clearance_l_h * asked.target_mg_l
     share = (asked.dose_day_max_mg - volume_l * asked.window_high_mg_l) / steady_mg
     assert share == pytest.approx(math.exp(1.96 * math.sqrt(math.log1p(0.398**2))), rel=0.01)
+
+
+def test_a_drugs_rhythm_is_in_the_program_as_it_is_in_the_library(tmp_path: Path) -> None:
+    """5-FU: +20 % from trough to peak of the level, its trough at 15:00 (Fleming 2015)."""
+    rhythm = therapy_of("fluorouracil", tmp_path).problem().clearance_rhythm
+    assert rhythm is not None
+    assert rhythm.peak_h == FLUOROURACIL_LEVEL.trough_h == 15.0
+    assert (1 + rhythm.amplitude) / (1 - rhythm.amplitude) == pytest.approx(1.20, abs=1e-4)
+    assert therapy_of("vancomycin", tmp_path).problem().clearance_rhythm is None
