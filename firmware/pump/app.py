@@ -41,7 +41,7 @@ class App:
         self.supervisor = Supervisor()
         boxes = BlackBoxes(board.box_flash)
         self.journal = Journal(board.flash, board.now_ms(), boxes, board.was_hung())
-        self.panel = Panel(board, self.supervisor)
+        self.panel = Panel(board, self.supervisor, self.journal.holds)
         self.therapy = Therapy()
         self.relief = Relief(board, self.journal)
         self.link = Link(board)
@@ -78,10 +78,10 @@ class App:
             board.grant_feeds(limits.WATCHDOG_MS)
             self.journal.erase_ahead()
             therapy.forget_old(board.now_ms())
+        elif therapy.schedule.is_due(board.now_ms()):
+            self._run_tick()  # which looks at pins and line itself
         else:
             self._check_flags()
-            if therapy.schedule.is_due(board.now_ms()):
-                self._run_tick()
         if self.panel.show():
             self.link.send(messages.ALARMS, self.panel.write(self.link.body))
         board.feed_on_credit()

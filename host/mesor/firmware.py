@@ -8,6 +8,7 @@ Modules are compiled here because the Pico's heap is too small to compile them t
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -20,6 +21,8 @@ from typing import Final
 from mesor.cache import user_cache_dir, write_atomically
 from mesor.errors import ImageError
 from mesor.folding import constants_of, fold
+from mesor.image import uf2 as uf2_image
+from pump.spec import integrity
 
 _ENTRY: Final = "main.py"
 # The Python twins of the machine-code kernels and the alarms' words stay on the host.
@@ -63,6 +66,24 @@ def firmware_id(files: dict[str, bytes]) -> str:
         digest.update(f"{name} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()[:12]
+
+
+def check_file(files: dict[str, bytes], image_crc: int, answers: bytes) -> bytes:
+    """Return what is noted on the board of the firmware (pump.spec.integrity).
+
+    image_crc: CRC-32 of the flash below the log; answers: mesor.known_answers.
+    """
+    files_crc = 0
+    for name, content in sorted(files.items()):
+        head = f"{name} {len(content)}\n".encode()
+        files_crc = binascii.crc32(content, binascii.crc32(head, files_crc))
+    return files_crc.to_bytes(4, "little") + image_crc.to_bytes(4, "little") + answers
+
+
+def image_crc(uf2: bytes) -> int:
+    """Return CRC-32 of the flash below the log, with this image in it."""
+    image = uf2_image.decode(uf2)
+    return binascii.crc32(image + b"\xff" * (integrity.IMAGE_BYTES - len(image)))
 
 
 def _source_root() -> Path:

@@ -16,16 +16,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mesor.errors import LinkError
-from mesor.firmware import build_firmware, firmware_id
+from mesor.firmware import build_firmware, check_file, firmware_id
+from mesor.known_answers import known_answers_file
 from mesor.link import PumpClient, SerialPipe
 from mesor.link.client import Identity
 from mesor.link.keys import make_keys, stored_keys
-from pump.spec import messages
+from pump.spec import integrity, messages
 
 _TIMEOUT_S = 300
 _RESTART_S = 20.0  # until the pump must answer: a reset, USB anew, and the imports
 _RETRY_S = 0.5
 _ASK_ID = "import machine; print(machine.unique_id().hex())"
+_NOTE_IMAGE = f"""\
+import binascii, uctypes
+image = uctypes.bytearray_at(0x10000000, {integrity.IMAGE_BYTES})
+with open('{integrity.FILE}', 'r+b') as noted:
+    noted.seek({integrity.IMAGE})
+    noted.write(binascii.crc32(image).to_bytes(4, 'little'))
+"""
 # What is gone already need not be removed; anything else that fails is said.
 _CLEAR = """\
 import os
@@ -63,6 +71,8 @@ def flash(port: str, say: Callable[[str], None]) -> Identity:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         Path(folder, messages.KEY_FILE).write_bytes(keys.content)
+        noted = check_file(files, 0, known_answers_file())  # the board itself notes its image
+        Path(folder, integrity.FILE).write_bytes(noted)
         say(f"Copying firmware {firmware_id(files)}, {len(files)} files")
         _mpremote(port, *_copying(Path(folder)))
     say("Waiting for the pump to answer")
@@ -76,8 +86,20 @@ def _copying(folder: Path) -> list[str]:
     packages = [str(path) for path in sorted(folder.iterdir()) if path.is_dir()]
     copy_packages = ["cp", "-r", *packages, ":"]
     copy_keys = ["cp", str(folder / messages.KEY_FILE), f":{messages.KEY_FILE}"]
+    copy_check = ["cp", str(folder / integrity.FILE), f":{integrity.FILE}"]
     copy_main = ["cp", str(folder / "main.py"), ":main.py"]
-    copying = [*copy_packages, "+", *copy_keys, "+", *copy_main]
+    note_image = ["exec", _NOTE_IMAGE]
+    copying = [
+        *copy_packages,
+        "+",
+        *copy_keys,
+        "+",
+        *copy_check,
+        "+",
+        *note_image,
+        "+",
+        *copy_main,
+    ]
     return ["resume", "exec", _CLEAR, "+", *copying, "+", "reset"]
 
 

@@ -124,6 +124,9 @@ def test_a_running_board_makes_way_takes_the_files_and_starts_them(
     monkeypatch.setattr(flashing, "_await_pump", hear)
     with PtyBridge(target) as bridge:
         flashing.flash(bridge.port, nothing_said)
-    assert b"HOLDS ['main.py', 'pump', 'pump.key'] ['a.txt', 'core'] 1024\r\n" in heard[0]
+    assert (
+        b"HOLDS ['main.py', 'pump', 'pump.check', 'pump.key'] ['a.txt', 'core'] 1024\r\n"
+        in heard[0]
+    )
     assert len(target.board.resets) == 1
     assert not target.board.resets[0].timed_out

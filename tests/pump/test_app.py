@@ -466,7 +466,7 @@ def test_a_pin_in_alarm_stops_the_motor_at_once_and_latches_in_its_tick(
     bits = struct.pack("<II", 1 << fault, 1 << fault)
     assert [(a.kind, a.body) for a in told] == [
         (messages.ALARM, bytes([flag])),
-        (messages.ALARMS, bits + b"\0"),
+        (messages.ALARMS, bits + b"\0\0"),
     ]
     assert bench.board.aborts == [bench.board.time_ms]
     assert bench.send(b"") == []

@@ -7,7 +7,6 @@ import struct
 
 from mesor.program import Program
 from mesor.record.device_log import DeviceLog, device_log
-from mesor_hil.targets.ram_flash import RamFlash
 from pump.app import App
 from pump.spec import journal, messages, reasons
 from pump.spec import program as layout
@@ -121,12 +120,9 @@ def test_a_page_that_cannot_be_kept_stops_the_motor(program: Program) -> None:
 
 def test_a_board_without_room_for_a_log_is_not_started(program: Program) -> None:
     """Said with its own reason."""
-    bench = Bench(program.bytes)
-    bench.board.flash = RamFlash(0)
-    bench.app = App(bench.board)
-    bench.send(wire.frame(messages.HELLO, wire.CHALLENGE))
-    bench.host = wire.Signer(bench.app.commands.session.nonce)
-    bench.load()
+    bench = Bench(program.bytes).load()
+    begin = bench.app.journal.sequence * 256
+    bench.board.flash.content[begin : begin + 256] = bytes(256)
     assert bench.command(messages.START, START_BODY) == reasons.RESULT_NO_LOG
     assert bench.app.supervisor.state == reasons.STATE_READY
 

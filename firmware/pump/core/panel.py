@@ -17,12 +17,12 @@ _BODY = messages.HEADER_BYTES
 class Panel:
     """Buzzer, lights, and the two commands that answer an alarm."""
 
-    def __init__(self, board, supervised):
+    def __init__(self, board, supervised, log_holds: bool):
         """Test the pump; only with nothing found does the supervisor leave its self-test."""
         self._board = board
         self._supervisor = supervised
         self.alarms = Annunciator()
-        self.failures = self_test.failures(board)
+        self.failures = self_test.failures(board, log_holds)
         self._shown = 0
         self._told_present = 0
         self._told_waiting = 0
@@ -59,7 +59,7 @@ class Panel:
         self._told_waiting = annunciated.waiting
         body[0:4] = annunciated.present.to_bytes(4, "little")
         body[4:8] = annunciated.waiting.to_bytes(4, "little")
-        body[8] = self.failures
+        body[8:10] = self.failures.to_bytes(2, "little")
         return messages.ALARMS_BYTES
 
     def end_therapy(self) -> None:

@@ -8,8 +8,9 @@ with any of them set the supervisor never leaves its self-test.
 from array import array
 
 from pump.compat import const
-from pump.core import kernels
+from pump.core import kernels, known_answers
 from pump.core.framing import crc32
+from pump.core.mac import difference, hmac_sha256
 from pump.spec import limits
 
 MEMORY = const(1)
@@ -19,16 +20,36 @@ CLOCK = const(8)
 ADC = const(16)
 MOTOR_DRIVER = const(32)
 BUZZER = const(64)
-NAMES = ("memory", "checksum", "kernels", "clock", "adc", "motor driver", "buzzer")
+FIRMWARE = const(128)
+FLASH = const(256)
+AUTHENTICITY = const(512)
+NAMES = (
+    "memory", "checksum", "kernels", "clock", "adc", "motor driver", "buzzer", "firmware", "flash",
+    "authenticity",
+)  # fmt: skip
 
+_RFC_4231_2 = (
+    b"\x5b\xdc\xc1\x46\xbf\x60\x75\x4e\x6a\x04\x24\x26\x08\x95\x75\xc7"
+    b"\x5a\x00\x3f\x08\x9d\x27\x39\x83\x9d\xec\x58\xb9\x64\xec\x38\x43"
+)
 _PATTERNS = (0x55, 0xAA)
 _PATTERN_BYTES = const(2048)
 _CRC_OF_DIGITS = const(0xCBF43926)  # CRC-32 of "123456789", the check value of its catalogue
 
 
-def failures(board) -> int:
-    """Return the bits of all that failed; 0 lets the pump go on."""
+def failures(board, log_holds: bool) -> int:
+    """Return the bits of all that failed; 0 lets the pump go on.
+
+    log_holds: whether the first page of this power-up could be read back from the flash.
+    """
     found = board.self_test()
+    if not log_holds:
+        found |= FLASH
+    if not _tells_true_from_forged():
+        found |= AUTHENTICITY
+    answers = board.known_answers()
+    if answers is not None and not known_answers.are_right(answers):
+        found |= KERNELS
     if not _memory_keeps():
         found |= MEMORY
     if crc32(b"123456789") != _CRC_OF_DIGITS:
@@ -51,6 +72,18 @@ def _memory_keeps() -> bool:
             if room[i] != pattern:
                 return False
     return True
+
+
+def _tells_true_from_forged() -> bool:
+    """Say whether HMAC-SHA256 is that of RFC 4231, test case 2, and one flipped bit is seen."""
+    tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?")
+    forged = bytearray(tag)
+    forged[31] ^= 1
+    return (
+        tag == _RFC_4231_2
+        and not difference(tag, 0, _RFC_4231_2, 32)
+        and bool(difference(forged, 0, tag, 32))
+    )
 
 
 def _kernels_know() -> bool:

@@ -43,11 +43,11 @@ IDENTITY = const(0x82)  # board id 8 bytes, program_words_max u32, challenge, no
 TELEMETRY = const(0x83)  # one tick record (spec.record), int32 words
 HISTORY = const(0x84)  # at START: HISTORY_WORDS of u32, the limiter's windows begin with them
 ALARM = const(0x85)  # flags u8 (spec.reasons.FLAG_*): the motor was stopped between two ticks
-ALARMS = const(0x86)  # whenever it changes: present u32, unacknowledged u32, self-test u8
+ALARMS = const(0x86)  # whenever it changes: present u32, unacknowledged u32, self-test u16
 LOG_PAGE = const(0x87)  # page u32, pages of the ring u32, 256 bytes (spec.journal)
 TAKEN_OVER = const(0x88)  # CRC-32 u32 of the program that decides from the next tick on
 
-ALARMS_BYTES = const(9)
+ALARMS_BYTES = const(10)
 LOG_PAGE_BYTES = const(264)
 BOX_PROOF_BYTES = const(8)
 READING_WORDS = const(4)

@@ -12,15 +12,18 @@ import math
 from collections.abc import Callable
 from importlib.metadata import version
 
-from mesor.firmware import build_firmware, firmware_id
+from mesor.firmware import build_firmware, check_file, firmware_id, image_crc
 from mesor.image import ensure_image
+from mesor.known_answers import known_answers_file
 from mesor.link.keys import PumpKeys
 from mesor_hil.targets import healthy
 from mesor_hil.targets.board_faults import BOARD_FAULTS, BoardFault, PinFault
 from mesor_hil.targets.test_keys import TEST_KEYS
 from mesor_hil.targets.virtual_pico import VirtualPico
 from pump.board import pins
-from pump.spec import messages
+from pump.spec import integrity, messages
+
+_READY_NS = 2_000_000_000  # of emulated time
 
 
 class EmulatorTarget:
@@ -44,7 +47,8 @@ class EmulatorTarget:
         files = build_firmware()
         if main is not None:
             files["main.py"] = main
-        keyed = {**files, messages.KEY_FILE: TEST_KEYS.content}
+        noted = check_file(files, image_crc(image.path.read_bytes()), known_answers_file())
+        keyed = {**files, messages.KEY_FILE: TEST_KEYS.content, integrity.FILE: noted}
         self._image = image.path
         self._power_up(VirtualPico(image.path, keyed, flash))
         self._identity = {
@@ -60,6 +64,7 @@ class EmulatorTarget:
         self._edges, self._edges_back = board.count_by_level(pins.STEP, pins.DIRECTION)
         self._make_healthy()
         board.boot()
+        board.run_until_ns(_READY_NS)  # modules load, and the self-test runs
 
     def power_cycle(self, flash: bytes) -> None:
         """Power the board up anew from that flash; its time and its edges begin at zero."""

@@ -20,6 +20,8 @@ from pump.spec import record as at
 
 FACTOR = 300
 _ALTERED_MAIN = """
+import gc
+gc.threshold(32_768)
 import time
 from pump.app import App
 from pump.board.pico import PicoBoard
@@ -28,7 +30,7 @@ from pump.core.controller import Controller
 decide = Controller.decide
 
 def altered(controller):
-    if controller.record[0] == 2:
+    if controller.record[0] == 2 and controller.words[3] > 8:  # not in the self-test
         {deed}
     return decide(controller)
 
