@@ -44,12 +44,14 @@ class Stage:
     max_us: float
 
 
-def bench_tick(say: Callable[[str], None], hours: float = HOURS) -> list[Stage]:
+def bench_tick(
+    say: Callable[[str], None], hours: float = HOURS, name: str = DEFAULT_SCENARIO
+) -> list[Stage]:
     """Return the stages in the order in which a tick goes through them, then the whole.
 
     What lies between the stages is the mean of the whole less those of the stages.
     """
-    scenario = load_scenario(DEFAULT_SCENARIO).model_copy(update={"duration_h": hours})
+    scenario = load_scenario(name).model_copy(update={"duration_h": hours})
     program = compile_program(scenario.problem(), _SAMPLES)
     main = (resources.files("mesor_hil") / "bench_tick_main.py").read_bytes()
     target = EmulatorTarget(say, main=main)

@@ -160,6 +160,9 @@ def bench(
         list[str] | None, typer.Option(help="clearance: only this; may be repeated.")
     ] = None,
     target: Annotated[str, typer.Option(help="clearance: twin or emulator.")] = "twin",
+    scenario: Annotated[
+        str, typer.Option(help="tick: whose program and patient.")
+    ] = DEFAULT_SCENARIO,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the tick by stage, our solver beside its rivals, or levels whose clearance changes.
@@ -167,7 +170,7 @@ def bench(
     Tick and solver are measured on the emulated Pico.
     """
     if name == "tick":
-        _bench_tick(as_json)
+        _bench_tick(scenario, as_json)
     elif name == "occlusion":
         _bench_occlusion(as_json)
     elif name == "solver":
@@ -256,11 +259,11 @@ def _counting(console: Console) -> Progress:
     )
 
 
-def _bench_tick(as_json: bool) -> None:
+def _bench_tick(scenario: str, as_json: bool) -> None:
     """Time the tick by stage."""
     from mesor_hil.bench_tick import bench_tick
 
-    stages = bench_tick(_say)
+    stages = bench_tick(_say, name=scenario)
     if as_json:
         _print_json([asdict(stage) for stage in stages])
         return

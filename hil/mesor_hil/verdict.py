@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mesor.patients.effect_site import effect_site_course_mg_l
 from mesor.performance import Performance, TargetWindow, evaluate
 from mesor.program import Program
 from mesor.record.replay import Replay
@@ -122,7 +123,7 @@ def _performance(scenario: Scenario, trace: Trace) -> Performance:
     target is to the mean one: errors are of the target of the time, and the window moves.
     """
     time_s = [float(step.time_s) for step in trace.steps] + [float(scenario.duration_s)]
-    conc_mg_l = [step.conc_mg_l for step in trace.steps] + [trace.final_conc_mg_l]
+    conc_mg_l = _chased_mg_l(scenario, trace)
     therapy = scenario.therapy
     window = TargetWindow(therapy.target_mg_l, therapy.window_low_mg_l, therapy.window_high_mg_l)
     if therapy.target_rhythm is not None:
@@ -132,12 +133,23 @@ def _performance(scenario: Scenario, trace: Trace) -> Performance:
     return evaluate(time_s, conc_mg_l, window)
 
 
+def _chased_mg_l(scenario: Scenario, trace: Trace) -> list[float]:
+    """Return the true levels that are chased: those of plasma, or of the effect site."""
+    plasma_mg_l = [step.conc_mg_l for step in trace.steps] + [trace.final_conc_mg_l]
+    ke0_per_h = scenario.patient.ke0_per_h or scenario.model.ke0_per_h
+    if scenario.therapy.target_site == "plasma" or ke0_per_h is None:
+        return plasma_mg_l
+    times_s = [*(step.time_s for step in trace.steps), scenario.duration_s]
+    time_h = [time_s / 3600.0 for time_s in times_s]
+    return effect_site_course_mg_l(time_h, plasma_mg_l, ke0_per_h)
+
+
 def _course_figures(
     scenario: Scenario, trace: Trace, records: npt.NDArray[np.int32]
 ) -> CourseFigures:
     """Return what the closed loop reached, by the intervals that the pump itself began."""
     times_s = [*(step.time_s for step in trace.steps), scenario.duration_s]
-    levels = [*(step.conc_mg_l for step in trace.steps), trace.final_conc_mg_l]
+    levels = _chased_mg_l(scenario, trace)
     time_h = np.array(times_s) / 3600.0
     chasing = records[:, at.PHASE] == reasons.PHASE_CHASE
     begins = np.flatnonzero(chasing & ~np.append(False, chasing[:-1]))

@@ -37,6 +37,9 @@ NextOption = Annotated[float | None, typer.Option(help="Time of the next dose, h
 SyringeOption = Annotated[
     float | None, typer.Option(help="Drug in the syringe of --out, mg/mL; else one is chosen.")
 ]
+BankOption = Annotated[
+    bool, typer.Option(help="Give --out models of other clearances, for the pump to weigh.")
+]
 OutOption = Annotated[
     Path | None, typer.Option(help="Write the therapy that mesor compile takes.")
 ]
@@ -76,6 +79,7 @@ def prescribe(
     target: TargetOption = None,
     next_at: NextOption = None,
     syringe_mg_ml: SyringeOption = None,
+    bank: BankOption = False,
     out: OutOption = None,
     plot: PlotOption = None,
     as_json: JsonOption = False,
@@ -109,7 +113,7 @@ def prescribe(
     if out is not None:
         from mesor.dosing.prescription.therapy import therapy_text
 
-        texts[out], notes = therapy_text(found, syringe_mg_ml)
+        texts[out], notes = therapy_text(found, syringe_mg_ml, bank)
     if plot is not None:
         from mesor.dosing.prescription.plot import plot_page
 

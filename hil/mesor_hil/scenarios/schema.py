@@ -45,6 +45,7 @@ class Patient(Kinetics):
     model: Literal["one_compartment", "two_compartment", "three_compartment"]
     clearance_intercompartmental_2_l_h: OptionalPositive = None
     volume_peripheral_2_l: OptionalPositive = None
+    ke0_per_h: OptionalPositive = None
     vmax_mg_h: OptionalPositive = None
     km_mg_l: OptionalPositive = None
     clearance_change: tuple[ClearanceChangeEntry, ...] = ()
@@ -62,7 +63,7 @@ class Patient(Kinetics):
     def parameters(self) -> PatientParameters:
         """Return the nominal parameters for mesor.patients."""
         figures = self.model_dump(
-            exclude={"model", "clearance_change", "rhythm"}, exclude_none=True
+            exclude={"model", "ke0_per_h", "clearance_change", "rhythm"}, exclude_none=True
         )
         return PatientParameters(**figures)
 

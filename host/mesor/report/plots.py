@@ -14,7 +14,12 @@ from pump.spec import program as layout
 from pump.spec import reasons
 from pump.spec import record as at
 
-_COLOURS = {"level": "#0b5cad", "reading": "#9aa7b4", "estimate": "#d9822b", "rate": "#14733f"}
+_COLOURS = {
+    "level": "#0b5cad",
+    "reading": "#9aa7b4",
+    "estimate": "#d9822b",
+    "rate": "#14733f",
+}
 _PLANS_SHOWN = 8
 _STATE_WORDS = {
     reasons.STATE_IDLE: "not started",
@@ -31,15 +36,17 @@ _CONFIG = {
 
 
 def plots(run: RunRecord) -> str:
-    """Return concentration, rate, and solver over time, as one linked figure."""
+    """Return concentration, rate, solver and bank over time, as one linked figure."""
+    words = np.frombuffer(run.attachments["program.bin"], dtype="<i4")
+    titles = ["Concentration, mg/L", "Rate, mg/h", "ADMM iterations", "Weights of the models"]
+    rows = 4 if words[layout.AT_MODELS] > 1 else 3
     figure = make_subplots(
-        rows=3,
+        rows=rows,
         shared_xaxes=True,
         vertical_spacing=0.06,
-        row_heights=[0.5, 0.28, 0.22],
-        subplot_titles=("Concentration, mg/L", "Rate, mg/h", "ADMM iterations"),
+        row_heights=[0.5, 0.28, 0.22, 0.25][:rows],
+        subplot_titles=titles[:rows],
     )
-    words = np.frombuffer(run.attachments["program.bin"], dtype="<i4")
     # The pump's ticks have their own count: one may lack its reading, or the bench its answer.
     tick_hours = run.telemetry[:, at.TICK] * (int(words[layout.AT_TICK_S]) / 3600.0)
     hours = np.array([point.time_s for point in run.truth]) / 3600.0
@@ -52,15 +59,17 @@ def plots(run: RunRecord) -> str:
     iterations = run.telemetry[:, at.ITERATIONS]
     grey = {"color": "#7b8794", "line_width": 0}  # an outline would hide bars this narrow
     figure.add_bar(x=tick_hours, y=iterations, name="iterations", marker=grey, row=3, col=1)
+    if rows == 4:
+        _add_weights(figure, run, words, tick_hours)
     figure.update_layout(
-        height=820,
+        height=820 if rows == 3 else 1000,
         bargap=0.1,
         template="plotly_white",
         hovermode="x unified",
         margin={"l": 50, "r": 20, "t": 70, "b": 90},
         legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0},
     )
-    figure.update_xaxes(title_text="therapy time, h", row=3, col=1)
+    figure.update_xaxes(title_text="therapy time, h", row=rows, col=1)
     text: str = figure.to_html(
         full_html=False, include_plotlyjs=False, div_id="plots", config=_CONFIG
     )
@@ -77,16 +86,21 @@ def _add_levels(
     low = target + words[layout.AT_BAND_LOW] / one * unit_mg_l
     high = target + words[layout.AT_BAND_HIGH] / one * unit_mg_l
     estimate = run.telemetry[:, at.ESTIMATE] / (1 << int(words[layout.AT_ESTIMATE_BITS]))
+    courses = [
+        ("level", hours, [point.conc_mg_l for point in run.truth]),
+        ("estimate", tick_hours, estimate * unit_mg_l),
+    ]
+    if site := int(words[layout.AT_OUTPUT_STATE]):
+        at_site = run.telemetry[:, at.ESTIMATE + site] / (1 << int(words[layout.AT_ESTIMATE_BITS]))
+        courses.append(("effect site, estimate", tick_hours, at_site * unit_mg_l))
     readings = [point.reading_mg_l for point in run.truth]
     dots = {"color": _COLOURS["reading"], "size": 4}
     figure.add_scatter(
         x=hours, y=readings, name="reading", mode="markers", marker=dots, row=1, col=1
     )
-    for name, times, values in (
-        ("level", hours, [point.conc_mg_l for point in run.truth]),
-        ("estimate", tick_hours, estimate * unit_mg_l),
-    ):
-        line = {"color": _COLOURS[name], "width": 2 if name == "level" else 1}
+    for name, times, values in courses:
+        colour = _COLOURS.get(name, _COLOURS["rate"])  # of the effect site: it is what is chased
+        line = {"color": colour, "width": 2 if name == "level" else 1}
         figure.add_scatter(x=times, y=values, name=name, line=line, row=1, col=1)
     # After the curves: plotly draws no band into a subplot that is still empty.
     band = {"fillcolor": "#d5ecdd", "opacity": 0.6, "line_width": 0, "layer": "below"}
@@ -99,6 +113,15 @@ def _add_levels(
     figure.add_scatter(
         x=tick_hours, y=chased / one * unit_mg_l, name="target", line=dots, row=1, col=1
     )
+
+
+def _add_weights(figure: go.Figure, run: RunRecord, words: Any, tick_hours: Any) -> None:
+    """Add how far each model of the bank was believed, under its share of the clearance."""
+    for model in range(int(words[layout.AT_MODELS])):
+        place = layout.section_at(words, model) + layout.IN_CLEARANCE_FACTOR
+        weights = run.telemetry[:, at.WEIGHTS + model] / 1024.0
+        name = f"clearance x {words[place] / 1024.0:.3g}"
+        figure.add_scatter(x=tick_hours, y=weights, name=name, line_width=1, row=4, col=1)
 
 
 def _add_plans(figure: go.Figure, run: RunRecord, words: Any, hours: Any) -> None:

@@ -14,6 +14,7 @@ from scipy.linalg import solve_discrete_are
 
 from mesor.errors import ProgramError
 from mesor.program import (
+    Bank,
     ControlModel,
     Problem,
     Program,
@@ -125,7 +126,11 @@ def test_a_sum_that_cannot_fit_fails_the_proof(program: Program) -> None:
         ("therapy", {"horizon": 41}, "horizon of 41 ticks .* 5 to 40"),
         ("therapy", {"horizon": 40, "soft_weight": 90.0}, "errors_sum .* soft_weight 18 instead"),
         ("therapy", {"change_weight": 1e4}, "change_weight is 10000; .* 128"),
-        ("estimator", {"gain_count": 5000}, "16511 words; .* gain_count 1000 instead of 5000"),
+        (
+            "estimator",
+            {"gain_count": 5000},
+            r"165\d\d words; .* gain_count 1000 instead of 5000",
+        ),
         ("therapy", {"window_low_mg_l": 21.0}, "does not hold the target"),
         ("therapy", {"rate_max_mg_h": 1.0}, "microsteps a tick"),
         ("therapy", {"fallback_rate_mg_h": 2000.0}, "fallback rate"),
@@ -235,3 +240,44 @@ def test_the_program_says_what_is_in_a_microstep_and_what_is_chased() -> None:
     assert words[layout.AT_DRUG] == zlib.crc32(b"vancomycin") % (1 << 30)
     assert words[layout.AT_DRUG_PG_PER_STEP] == 5_768_525
     assert words[layout.AT_COURSE] == layout.LEVEL
+
+
+def test_five_states_are_designed_certified_and_accepted() -> None:
+    """Three compartments, the effect site that is chased, and the disturbance: propofol, Marsh."""
+    problem = replace(
+        PROBLEM,
+        model=ControlModel(113.9, 15.96, 107.25, 32.5, 40.1, 202.6, 15.6),
+        therapy=Therapy(3.0, 2.4, 3.6, 1000.0, 500.0, 300.0, tick_s=30, target_site="effect_site"),
+        pump=PumpGeometry(69.25, 20.0),
+    )
+    made = compile_program(problem, samples=200)
+    certificate = made.certificate
+    assert made.words[layout.AT_STATES] == 5
+    assert made.words[layout.AT_OUTPUT_STATE] == 3
+    assert all(bound.holds for bound in certificate.bounds)
+    assert certificate.cold_unsolved == certificate.warm_unsolved == 0
+    assert max(certificate.cold_error.maximum, certificate.warm_error.maximum) < 5e-4
+    assert firmware_program.check(array("i", made.bytes)) == reasons.RESULT_OK
+    # A steady infusion fills plasma and effect site alike, to rate over clearance.
+    design_ = made.design
+    inner = design_.transition[:-1, :-1]
+    still = np.linalg.solve(np.eye(4) - inner, design_.input[:-1])
+    expected = problem.rate_full_mg_h / 113.9 / design_.conc_unit_mg_l
+    assert still == pytest.approx(np.full(4, expected), rel=1e-6)
+
+
+def test_a_bank_s_models_are_each_certified_and_the_worst_is_named() -> None:
+    """Every section is the program that its model would be alone."""
+    bank = replace(PROBLEM, bank=Bank((0.5, 2.0)))
+    made = compile_program(bank, samples=100)
+    assert len(made.certificates) == 3
+    assert made.certificate.badness == max(one.badness for one in made.certificates)
+    for model, factor in enumerate((1.0, 0.5, 2.0)):
+        alone = replace(PROBLEM, model=PROBLEM.model.with_clearance(factor))
+        words = compile_program(alone, samples=100).words
+        begin, end = (layout.section_at(made.words, one) for one in (model, model + 1))
+        section, own = made.words[begin:end], words[layout.section_at(words, 0) : -1]
+        differ = {layout.IN_CLEARANCE_FACTOR, layout.IN_PRIOR}
+        assert set(np.flatnonzero(section != own).tolist()) <= differ
+        assert all(bound.holds for bound in prove(made.words, model))
+    assert firmware_program.check(array("i", made.bytes)) == reasons.RESULT_OK

@@ -54,6 +54,7 @@ def test_the_scenarios_ship_with_the_default_first() -> None:
         "fluorouracil_area",
         "fluorouracil_clock",
         "gentamicin_pulse",
+        "propofol_effect_site",
         "propofol_level",
         "vancomycin_area",
         "vancomycin_bank",

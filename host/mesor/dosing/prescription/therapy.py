@@ -10,10 +10,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from mesor.dosing.kinetics import KineticModel, steady_rate_mg_h
-from mesor.dosing.prescription.belief import belief
+from mesor.dosing.prescription.belief import DRAWS, belief
 from mesor.dosing.prescription.chase import LONGER, Chase, chase_of
 from mesor.dosing.prescription.prescription import Prescription
 from mesor.errors import DosingError, MesorError
@@ -53,22 +54,36 @@ _AREA_TICK_S = 60  # no shorter: an area forgives what a level does in a minute
 # The day's dose covers this share of the patients believed possible, and at least so many times
 # the likeliest one's: a hard cap that a patient's own clearance reaches is no safety.
 _DAY_COVERS, _DAY_SHARE_LEAST = 0.975, 1.5
+_BANK_LEAST, _BANK_MOST = 1.5, 4.0  # times the clearance
+_NINETY_PERCENT = 1.645  # standard normal deviate
+_SEED = 1
 _HEADROOM = 1.6  # of a pulse: for volumes that much larger than the likeliest
 
 
-def write_therapy(found: Prescription, path: Path, syringe_mg_ml: float | None) -> tuple[str, ...]:
+def write_therapy(
+    found: Prescription, path: Path, syringe_mg_ml: float | None, bank: bool = False
+) -> tuple[str, ...]:
     """Write the therapy file, and return what must be told of it; errors as therapy_text's."""
-    text, notes = therapy_text(found, syringe_mg_ml)
+    text, notes = therapy_text(found, syringe_mg_ml, bank)
     path.write_text(text, encoding="utf-8")
     return notes
 
 
-def therapy_text(found: Prescription, syringe_mg_ml: float | None) -> tuple[str, tuple[str, ...]]:
+def therapy_text(
+    found: Prescription, syringe_mg_ml: float | None, bank: bool = False
+) -> tuple[str, tuple[str, ...]]:
     """Return the therapy file, read as the compiler reads it, and what must be told of it.
 
+    bank: with models of other clearances, as far apart as the patients believed possible.
     Raises DosingError where the pump cannot hold the aim.
     """
     table = _table(found, syringe_mg_ml)
+    if found.order.drug.target.index == "effect_site_level":
+        ke0_per_h = likeliest(found).ke0_per_h
+        table["model"] |= _rounded({"ke0_per_h": ke0_per_h})
+        table["therapy"]["target_site"] = "effect_site"
+    if bank:
+        table["bank"] = _bank_table(found)
     notes = _notes(found, table["drug"]["conc_mg_ml"])
     comments = [
         "Written by mesor prescribe.  Research software, not a medical device.",
@@ -85,7 +100,7 @@ def therapy_text(found: Prescription, syringe_mg_ml: float | None) -> tuple[str,
 
 
 def therapy_file(found: Prescription, syringe_mg_ml: float | None = None) -> TherapyFile:
-    """Return the therapy as the compiler reads it, without writing it anywhere.
+    """Return the therapy as the compiler reads it, its level that of plasma, for the bench.
 
     Raises DosingError or ScenarioError where the pump cannot hold the aim.
     """
@@ -96,17 +111,12 @@ def _notes(found: Prescription, conc_mg_ml: float) -> tuple[str, ...]:
     """Return what whoever sets the pump up has to know."""
     own = likeliest(found).disposition
     notes = [f"Prepare the syringe at {conc_mg_ml:g} mg/mL."]
-    if len(own.peripheries) > 1:
-        notes.append(
-            "The controller's model has two compartments; the slowest of this patient's three "
-            "is left to its feedback."
-        )
     if found.fits and found.fits[0].person.unbound:
         notes.append("Levels here are of unbound drug: the sensor must read unbound drug.")
     if own.saturable:
         notes.append("The controller's model is linear; its clearance is that at the target.")
     if found.order.drug.target.index == "effect_site_level":
-        notes.append("The pump holds the level in plasma; the effect site follows it.")
+        notes.append("The pump holds the level at the effect site; plasma leads it there.")
     return tuple(notes)
 
 
@@ -169,21 +179,42 @@ def likeliest(found: Prescription) -> KineticModel:
 
 
 def _model_table(model: KineticModel, target_mg_l: float) -> dict[str, Any]:
-    """Return the controller's model: linear at the target, the nearer periphery at most."""
+    """Return the controller's model: linear at the target, with every periphery."""
     own = model.disposition
     table: dict[str, Any] = {
         "model": "one_compartment",
         "clearance_l_h": steady_rate_mg_h(own, target_mg_l) / target_mg_l,
         "volume_central_l": own.volume_central_l,
     }
-    if own.peripheries:
-        flow, volume = max(own.peripheries, key=lambda pair: pair[0] / pair[1])
+    nearer_first = sorted(own.peripheries, key=lambda pair: pair[1] / pair[0])
+    for model_name, number, (flow, volume) in zip(
+        ("two_compartment", "three_compartment"), ("", "_2"), nearer_first, strict=False
+    ):
         table |= {
-            "model": "two_compartment",
-            "clearance_intercompartmental_l_h": flow,
-            "volume_peripheral_l": volume,
+            "model": model_name,
+            f"clearance_intercompartmental{number}_l_h": flow,
+            f"volume_peripheral{number}_l": volume,
         }
     return table
+
+
+def _bank_table(found: Prescription) -> dict[str, Any]:
+    """Return models at both ends of nine tenths of the clearances believed possible.
+
+    No nearer than half as much again: the patient of tomorrow may not be today's.
+    """
+    fit = max(found.fits, key=lambda each: each.weight)
+    draws = fit.now.sampled_kinetics(DRAWS, _SEED)
+    target_mg_l = chase_of(found, likeliest(found)).target_mg_l
+    rates = [steady_rate_mg_h(each.disposition, target_mg_l) for each in draws]
+    spread = float(np.std(np.log(rates)))
+    factor = min(_BANK_MOST, max(_BANK_LEAST, math.exp(_NINETY_PERCENT * spread)))
+    return _rounded(
+        {
+            "clearance_factors": [round(1.0 / factor, 3), 1.0, round(factor, 3)],
+            "clearance_sd": min(2.0, max(math.log(_BANK_LEAST), spread)),
+        }
+    )
 
 
 def _holding_caps(

@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mesor.dosing.library import drug_names, load_drug
 from mesor.dosing.patient_file import PatientFile, covariates
 from mesor.dosing.prescription import Order, Prescription, prescribe
-from mesor.dosing.prescription.therapy import write_therapy
+from mesor.dosing.prescription.therapy import likeliest, write_therapy
 from mesor.dosing.rhythm import FLUOROURACIL_LEVEL
 from mesor.errors import DosingError
 from mesor.input_tables import read_table
@@ -159,3 +160,36 @@ def test_a_drugs_rhythm_is_in_the_program_as_it_is_in_the_library(tmp_path: Path
     assert rhythm.peak_h == FLUOROURACIL_LEVEL.trough_h == 15.0
     assert (1 + rhythm.amplitude) / (1 - rhythm.amplitude) == pytest.approx(1.20, abs=1e-4)
     assert therapy_of("vancomycin", tmp_path).problem().clearance_rhythm is None
+
+
+def test_a_drug_of_the_effect_site_is_chased_there_by_all_its_compartments(
+    tmp_path: Path,
+) -> None:
+    """Remifentanil: Minto's and Eleveld's models have three and a ke0."""
+    therapy = therapy_of("remifentanil", tmp_path)
+    assert therapy.therapy.target_site == "effect_site"
+    assert therapy.model.model == "three_compartment"
+    own = likeliest(prescribed("remifentanil"))
+    assert therapy.model.ke0_per_h == pytest.approx(own.ke0_per_h, rel=1e-5)
+    pairs = [
+        (therapy.model.clearance_intercompartmental_l_h, therapy.model.volume_peripheral_l),
+        (therapy.model.clearance_intercompartmental_2_l_h, therapy.model.volume_peripheral_2_l),
+    ]
+    expected = np.array(sorted(own.disposition.peripheries))
+    np.testing.assert_allclose(np.array(sorted(pairs)), expected, rtol=1e-5)
+
+
+def test_a_bank_spans_the_clearances_believed_possible(tmp_path: Path) -> None:
+    """Nine tenths of them, by draws of the posterior itself."""
+    found = prescribed("vancomycin")
+    write_therapy(found, tmp_path / "therapy.toml", None, bank=True)
+    bank = load_therapy(tmp_path / "therapy.toml").bank
+    low, own, high = bank.clearance_factors
+    draws = [
+        math.log(each.disposition.clearance_l_h)
+        for each in found.fits[0].now.sampled_kinetics(4000, 5)
+    ]
+    spread = float(np.std(draws))
+    assert own == 1.0
+    assert low * high == pytest.approx(1.0, rel=1e-2)
+    assert math.log(high) == pytest.approx(max(math.log(1.5), 1.645 * spread), rel=0.1)
