@@ -395,3 +395,44 @@ def test_the_soft_rate_is_left_no_faster_than_the_rate_may_rise() -> None:
         limiting.limit(ONE)
     limiting.account[CONFIRMED] = 1 << reasons.LIMIT_SOFT_RATE
     assert limiting.limit(ONE) <= 14_447 * 3 / 8 + 1
+
+
+def test_a_rise_is_named_when_it_acts_and_not_at_its_very_bound() -> None:
+    """The record must say why the rate lags what was planned."""
+    limiting = limiter(full=1000, rise=ONE // 8)
+    assert limiting.limit(ONE // 8) == 125
+    assert limiting.reason == reasons.LIMIT_NONE
+    assert limiting.limit(ONE // 4 + 1) == 250
+    assert limiting.reason == reasons.LIMIT_RISE
+    assert limiting.limit(ONE // 2) == 375
+    assert limiting.reason == reasons.LIMIT_RISE
+
+
+@pytest.mark.parametrize("limit", SOFT)
+def test_a_soft_limit_of_one_holds_and_none_acts_at_its_very_bound(limit: int) -> None:
+    """Zero means that there is none; one is the least that there can be."""
+    (name,) = SOFT[limit]
+    limiting = limiter(full=ONE // 2, **{name: 1})
+    given = [limiting.limit(ONE) for _ in range(3)]
+    assert limiting.reason == limit
+    assert sum(given) == 1
+    free = limiter(full=1000, **{name: ONE if limit == reasons.LIMIT_SOFT_RATE else 1000})
+    assert free.limit(ONE) == 1000
+    assert free.reason == reasons.LIMIT_NONE
+
+
+def test_of_two_limits_that_leave_the_same_the_first_is_named() -> None:
+    """Rate, hour, day, drug on board, then the soft ones: a hard limit before a soft one."""
+    order = [
+        ({"tick": 500}, reasons.LIMIT_RATE),
+        ({"hour": 500}, reasons.LIMIT_HOUR),
+        ({"day": 500}, reasons.LIMIT_DAY),
+        ({"on_board": 500}, reasons.LIMIT_ON_BOARD),
+        ({"soft_hour": 500}, reasons.LIMIT_SOFT_HOUR),
+        ({"soft_day": 500}, reasons.LIMIT_SOFT_DAY),
+    ]
+    for place, (caps, named) in enumerate(order):
+        for other, _ in order[place:]:
+            limiting = limiter(full=1000, **(caps | other))
+            assert limiting.limit(ONE) == 500
+            assert limiting.reason == named
