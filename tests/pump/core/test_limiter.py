@@ -436,3 +436,13 @@ def test_of_two_limits_that_leave_the_same_the_first_is_named() -> None:
             limiting = limiter(full=1000, **(caps | other))
             assert limiting.limit(ONE) == 500
             assert limiting.reason == named
+
+
+@pytest.mark.hazard("overinfusion")
+def test_at_the_ceiling_not_even_fractions_of_a_step_add_up() -> None:
+    """A day of ticks that each carried a sixteenth would give eighteen steps."""
+    limiting = limiter(full=1000, ceiling=500)
+    for move in [1, ONE] * 144:
+        assert limiting.limit(move, 500) == 0
+        assert limiting.reason == reasons.LIMIT_CEILING
+    assert (limiting.total, limiting.carry) == (0, 0)
