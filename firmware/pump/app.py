@@ -10,7 +10,7 @@ it at 1.
 
 from pump.compat import const, micropython
 from pump.core.black_box import BlackBoxes
-from pump.core.commands import LONG, Commands
+from pump.core.commands import Commands
 from pump.core.detectors import of_flags
 from pump.core.intake import copy_words
 from pump.core.journal import Journal
@@ -94,8 +94,6 @@ class App:
         link.begin_pass()
         length = link.next_frame()
         while length:
-            if link.frame[0] in LONG and self.therapy.is_due(self.board.now_ms()):
-                self._run_tick()
             self.commands.handle(link.frame, length)
             length = link.next_frame()
 

@@ -115,10 +115,10 @@ stopwatches = [stopwatch(work, stage) for stage, work in enumerate(originals)]
 original_note_tick, PicoBoard.note_tick = PicoBoard.note_tick, note_tick
 original_wait, UsbSerial.wait = UsbSerial.wait, wait
 app.micropython = Unlocked
-pump = app.App(PicoBoard())
+one = app.App(PicoBoard())
 gc.collect()
 gc.threshold(-1)
-pump.run()
+one.run()
 for stage, (name, _, _) in enumerate(_STAGES):
     print(name, *[max(0, tick[stage] - nothing_us) for tick in watched_ticks], sep="\t")
 print("solve", *[tick[-1] for tick in watched_ticks], sep="\t")

@@ -18,7 +18,7 @@ from mesor.record.replay import replay
 from mesor.report.junit import write_junit
 from mesor.report.page import write_report
 from mesor_hil.plant import ConcentrationSensor
-from mesor_hil.scenarios import Scenario, draw_patient, resolved_toml
+from mesor_hil.scenarios import LaterProgram, Scenario, draw_patient, resolved_toml
 from mesor_hil.session import Progress, Session, Step, Trace
 from mesor_hil.targets import EMULATOR, TWIN, open_target
 from mesor_hil.targets.target import Target
@@ -51,13 +51,14 @@ def execute(
     if program is None:
         say("Compiling and certifying the program")
         program = compile_program(scenario.problem())
+    later = [_Later(entry.at_h, _compiled(order, entry)) for entry in scenario.programs]
     say(f"Preparing the target: {order.target}")
     target = open_target(order.target, say)
     order.folder.mkdir(parents=True, exist_ok=True)
     log_path = order.folder / "run.mcap"
     try:
         with RunLog(log_path) as log:
-            trace = _record(order, program, target, log, progress)
+            trace = _record(order, program, later, target, log, progress)
     finally:
         target.close()
     say("Re-executing every tick from the log")
@@ -73,8 +74,26 @@ def execute(
     return summary
 
 
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """A program that takes over at_h into the therapy."""
+
+    at_h: float
+    content: bytes
+
+
+def _compiled(order: Order, entry: LaterProgram) -> bytes:
+    """Return the program of a later entry, certified like the first one."""
+    return compile_program(order.scenario.therapy_from(entry).problem()).bytes
+
+
 def _record(
-    order: Order, program: Program, target: Target, log: RunLog, progress: Progress
+    order: Order,
+    program: Program,
+    later: list[_Later],
+    target: Target,
+    log: RunLog,
+    progress: Progress,
 ) -> Trace:
     """Run the session with everything that crosses the wire or the pins going to `log`."""
     scenario = order.scenario
@@ -102,7 +121,8 @@ def _record(
     client.upload(program.bytes)
     patient = draw_patient(scenario, order.seed)
     sensor = ConcentrationSensor(scenario.sensor.settings(), order.seed)
-    return Session(scenario, target, client, patient, sensor).run(on_step, progress)
+    programs = [(one.at_h * 3600.0, one.content) for one in later]
+    return Session(scenario, target, client, patient, sensor, programs).run(on_step, progress)
 
 
 def _challenge(order: Order) -> bytes | None:

@@ -10,7 +10,7 @@ time is that divided by the bench's clock factor.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,7 +77,9 @@ class Session:
         client: PumpClient,
         patient: VirtualPatient,
         sensor: ConcentrationSensor,
+        programs: Sequence[tuple[float, bytes]] = (),
     ) -> None:
+        """programs: those that are sent later, and at which therapy time in s, in order."""
         self._scenario, self._target, self._client = scenario, target, client
         self._patient, self._sensor = patient, sensor
         self._mechanics = scenario.pump.mechanics()
@@ -95,6 +97,7 @@ class Session:
         self._commanded = 0  # microsteps of the records since the last dose
         self._edges_before = 0
         self._edges_pushed = 0
+        self._programs = deque(programs)
 
     def run(self, on_step: OnStep | None = None, progress: Progress | None = None) -> Trace:
         """Start the therapy, run all ticks, stop it; raise LinkError when the pump goes silent."""
@@ -117,6 +120,7 @@ class Session:
                 trace.steps.append(step)
                 if on_step is not None:
                     on_step(step)
+                self._send_programs(step.time_s)
                 if progress is not None:
                     progress(tick + 1, self._scenario.tick_count, step.conc_mg_l)
             self._pass_until(start_s + self._scenario.tick_count * self._device_tick_s)
@@ -155,6 +159,13 @@ class Session:
         return Step(
             time_s, conc_mg_l, reading, record, edges, dose_mg, self._target.now_s - sent_s
         )
+
+    def _send_programs(self, time_s: int) -> None:
+        """Send the programs whose time has come; each takes over before the next tick."""
+        while self._programs and self._programs[0][0] <= time_s:
+            _, content = self._programs.popleft()
+            self._client.upload(content)
+            self._client.take_over(content)
 
     def _answer(
         self, tick: int, reading: SensorReading | None, due_s: float

@@ -72,6 +72,11 @@ def read_table(model: type[SectionType], text: str, source: str) -> SectionType:
         raise ScenarioError(
             f"{source}: this is not valid TOML: {error}.{_comma_hint(text, error)}"
         ) from None
+    return check_table(model, table, source)
+
+
+def check_table(model: type[SectionType], table: dict[str, Any], source: str) -> SectionType:
+    """Return `table`, as TOML states it, as a `model`; raise ScenarioError where it is none."""
     written: dict[Location, str] = {}
     try:
         return model.model_validate(_respelled(model, table, (), written))

@@ -52,8 +52,8 @@ MUTATIONS = {
     ),
     "window of the hour": (
         "core.limiter",
-        "place + 1 - words[layout.AT_TICKS_HOUR]",
-        "place + 2 - words[layout.AT_TICKS_HOUR]",
+        "place + 1 - self._words[layout.AT_TICKS_HOUR]",
+        "place + 2 - self._words[layout.AT_TICKS_HOUR]",
     ),
     "total": ("core.limiter", "const(0x3FFFFFFF)", "const(0xFFFF)"),
     "missed tick": (

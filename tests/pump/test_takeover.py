@@ -102,19 +102,19 @@ def test_a_reading_that_came_first_counts_for_the_tick_after(
     assert (record[at.READING_PRESENT], record[at.SAMPLE_INDEX]) == (1, 3)
 
 
-def test_a_tick_that_is_due_goes_before_an_order_that_takes_long(
-    bench: Bench, program: Program
-) -> None:
-    """They may arrive together; the patient's tick waits for nobody's program."""
+def test_an_order_that_takes_long_waits_for_the_tick(bench: Bench, program: Program) -> None:
+    """The patient's tick waits for nobody's program: within 60 ms before it, none is taken."""
     bench.start()
-    bench.run(readings(3), 2500)
+    bench.run(readings(2), 1500)
     offer(bench, program.bytes)
-    bench.board.time_ms = 3000
-    both = bench.host.sign_readings(wire.reading(3, 900, 9_000))
-    both += bench.host.frame(messages.TAKE_OVER, program.bytes[-4:])
-    kinds = [f.kind for f in bench.send(both)]
-    assert kinds[0] == messages.TELEMETRY
-    assert kinds[-2:] == [messages.TAKEN_OVER, messages.ACK]
+    order = program.bytes[-4:]
+    results = []
+    for now_ms in (1900, 1919, 1921, 1990, 2000, 2050):  # a reading may call from 1980 on
+        bench.board.time_ms = now_ms
+        results.append(bench.command(messages.TAKE_OVER, order))
+    assert results == [OK, OK, *[reasons.RESULT_TICK_DUE] * 4]
+    bench.run([(2050, wire.reading(2, 600, 9_000))], 2060)
+    assert bench.command(messages.TAKE_OVER, order) == OK
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,7 @@ def test_more_steps_than_the_tick_has_time_for_are_refused(program: Program) -> 
     quick = Bench(changed(program.bytes, {layout.AT_STEPS_TICK_MAX: 1000}))
     quick.start(1500)
     assert program.words[layout.AT_STEPS_TICK_MAX] > 14_000  # in the 140 ms of such a tick
+    quick.run(readings(1), 50)
     offer(quick, program.bytes)
     assert quick.command(messages.TAKE_OVER, program.bytes[-4:]) == reasons.RESULT_OUT_OF_RANGE
 
@@ -187,6 +188,7 @@ def test_an_order_without_the_key_or_out_of_order_is_refused(
 ) -> None:
     """Whoever may not dose may not choose the model that doses."""
     bench.start()
+    bench.run(readings(1), 500)
     offer(bench, program.bytes)
     forged = wire.frame(messages.TAKE_OVER, program.bytes[-4:] + bytes(18), 9000)
     held_back = bench.host.frame(messages.TAKE_OVER, program.bytes[-4:])
@@ -206,10 +208,12 @@ def test_stop_and_start_run_the_program_that_ran(bench: Bench, program: Program)
     """One that only came beside it was never ordered to decide; one that took over was."""
     other = changed(program.bytes, {layout.AT_CHANGE_MAX: 1000})
     bench.start()
+    bench.run(readings(1), 500)
     offer(bench, other)
     bench.command(messages.STOP)
     assert bytes(bench.app.commands.intake.words) == program.bytes
     assert bench.command(messages.START, START_BODY) == OK
+    bench.run([(500, wire.reading(0, 0, 9_000))], 800)
     offer(bench, other)
     assert bench.command(messages.TAKE_OVER, other[-4:]) == OK
     bench.command(messages.STOP)
@@ -240,11 +244,12 @@ def test_without_a_page_for_it_no_program_takes_over(program: Program) -> None:
     assert len(bench.run(readings(2, 2), 3500)) == 2
 
 
-def test_without_memory_for_it_no_program_is_taken(
+def test_without_room_beside_the_running_one_no_program_is_taken(
     bench: Bench, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exception in an order would end in a reset, and stop the patient's drug."""
     bench.start()
+    bench.run(readings(1), 500)
 
     def exhausted(*_: object) -> None:
         raise MemoryError
@@ -256,7 +261,7 @@ def test_without_memory_for_it_no_program_is_taken(
     offer(bench, program.bytes)
     monkeypatch.setattr("pump.core.commands.Controller", exhausted)
     assert bench.command(messages.TAKE_OVER, program.bytes[-4:]) == reasons.RESULT_NO_ROOM
-    assert len(bench.run(readings(2), 1500)) == 2
+    assert len(bench.run(readings(2, 1), 2500)) == 2
 
 
 def test_takeovers_give_nobody_a_fresh_hour(program: Program) -> None:

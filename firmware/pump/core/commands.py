@@ -18,8 +18,8 @@ _BODY = messages.HEADER_BYTES
 _BESIDE = (
     messages.PROGRAM_BEGIN, messages.PROGRAM_CHUNK, messages.PROGRAM_END, messages.TAKE_OVER,
 )  # fmt: skip
-# Orders that take some ms: a tick that is due goes before them.
-LONG = (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.TAKE_OVER)
+# What takes long, limits.LONG_ORDER_MS at most.
+_LONG = (messages.PROGRAM_BEGIN, messages.PROGRAM_END, messages.TAKE_OVER)
 
 
 class Commands:
@@ -100,8 +100,9 @@ class Commands:
         if kind == messages.CONFIRM:
             return self._confirm(frame, length)
         runs = self._therapy.schedule is not None
-        if runs and not (kind in _BESIDE and self._supervisor.delivers()):
-            return reasons.RESULT_WRONG_STATE
+        hindered = self._hindrance(kind) if runs else reasons.RESULT_OK
+        if hindered != reasons.RESULT_OK:
+            return hindered
         if kind == messages.LOG_READ:
             return self._send_page(frame, length)
         if kind == messages.BOX_CLEAR:
@@ -120,6 +121,15 @@ class Commands:
         self.leave = True  # MAINTENANCE is all that is left
         return reasons.RESULT_OK
 
+    def _hindrance(self, kind: int) -> int:
+        """Return RESULT_OK, or why a therapy that runs lets this order wait."""
+        if kind not in _BESIDE or not self._supervisor.delivers():
+            return reasons.RESULT_WRONG_STATE
+        beat_ms = self._therapy.schedule.beat_ms(self._board.now_ms())
+        if kind in _LONG and beat_ms <= limits.LONG_ORDER_MS:
+            return reasons.RESULT_TICK_DUE
+        return reasons.RESULT_OK
+
     def _introduce(self) -> None:
         """Say who this is: board, room for a program, what the session hangs on, version."""
         room = limits.PROGRAM_WORDS_MAX.to_bytes(4, "little")
@@ -134,6 +144,7 @@ class Commands:
         """Check the program that has been taken in."""
         result = self.intake.end(frame, length)
         if self._therapy.schedule is not None:
+            self._board.collect_garbage()  # for the controller that TAKE_OVER makes
             return result
         if result == reasons.RESULT_OK and not self._supervisor.happen(EVENT_PROGRAM):
             return reasons.RESULT_WRONG_STATE
@@ -144,8 +155,8 @@ class Commands:
         if length != _BODY + 4:
             return reasons.RESULT_BAD_LENGTH
         board, therapy, words = self._board, self._therapy, self.intake.words
-        if words is None:
-            return reasons.RESULT_WRONG_STATE
+        if words is None or therapy.alarm_flags:
+            return reasons.RESULT_WRONG_STATE  # the next tick will latch a fault
         checksum = frame[_BODY : _BODY + 4]
         if words[-1] & 0xFFFFFFFF != int.from_bytes(checksum, "little"):
             return reasons.RESULT_PROGRAM_CHECKSUM
@@ -156,7 +167,6 @@ class Commands:
             return reasons.RESULT_OUT_OF_RANGE
         if program.plans_beyond(words) & ~therapy.confirmed:
             return reasons.RESULT_NOT_CONFIRMED
-        board.collect_garbage()
         try:
             controller = Controller(words, self._supervisor, None, therapy.controller)
         except MemoryError:

@@ -113,6 +113,7 @@ class Controller:
         self.detectors.follow(before.detectors, scales)
         self._held = before._held
         self._steps = before._steps
+        self._back = before._back
         self._stale = before._stale
         self._begun = before._begun
         self.move = scales.move(before.move, one)

@@ -49,6 +49,7 @@ class Scales:
         self.words = words
         self._units = before[layout.AT_CONC_UNIT_UG_L]
         self._units_new = words[layout.AT_CONC_UNIT_UG_L]
+        self._same_levels = self._units == self._units_new
         self._full = before[layout.AT_STEPS_FULL]
         self._full_new = words[layout.AT_STEPS_FULL]
         self._bits = before[layout.AT_ESTIMATE_BITS]
@@ -57,6 +58,8 @@ class Scales:
 
     def level(self, level: int) -> int:
         """Return a level, Q(estimate_bits), inside the range that the certificate assumes."""
+        if self._same_levels and self._bits == self._bits_new:
+            return self.bounded(level)
         return self.bounded(
             nearest((level * self._units) << self._bits_new, self._units_new << self._bits)
         )
@@ -67,11 +70,13 @@ class Scales:
 
     def data(self, level: int) -> int:
         """Return a level, or one times ticks, in Q(data_bits) or any finer format of it."""
-        return nearest(level * self._units, self._units_new)
+        return level if self._same_levels else nearest(level * self._units, self._units_new)
 
     def move(self, move: int, full: int) -> int:
         """Return a move, rounded down; `full` is what the full rate is in its format."""
-        return min(full, move * self._full // self._full_new)
+        if self._full != self._full_new:
+            move = move * self._full // self._full_new
+        return min(full, move)
 
     def disturbance(self, model_before: int, state_before, move: int, model: int, state) -> int:
         """Return the disturbance with which both models expect the same next level.

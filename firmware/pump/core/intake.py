@@ -80,7 +80,10 @@ class ProgramIntake:
         self._seal = None  # of these bytes: hashed as they come, for all at once takes too long
 
     def begin(self, frame, length: int) -> int:
-        """Make room for the number of words announced; forget the program before."""
+        """Make room for the number of words announced; forget the program before.
+
+        One that runs stays, in its controller's hands.
+        """
         if length != _BODY + 4:
             return reasons.RESULT_BAD_LENGTH
         count = u32(frame, _BODY)

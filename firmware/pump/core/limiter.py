@@ -21,6 +21,8 @@ from pump.spec import program as layout
 _TOTAL_MASK = const(0x3FFFFFFF)  # 2**30 would not be a small int
 _KEEP_BITS = const(14)
 _KEEP_MASK = const((1 << 14) - 1)
+_PAGE_BITS = const(8)
+_PAGE_MASK = const((1 << 8) - 1)
 _ON_BOARD_MAX = const((1 << 28) - 1)  # keeps the decay's products below 2**30
 
 # Words of the account.
@@ -108,20 +110,20 @@ def _within_caps(words: ptr32, account: ptr32) -> int:
 
 
 @micropython.viper
-def _record(words: ptr32, account: ptr32, history: ptr32, steps: int):
-    """Write this tick into the windows and move them on by one tick."""
-    ticks_day = words[layout.AT_TICKS_DAY]
-    place = account[_PLACE]
-    history[place] = steps
-    oldest = place + 1 - words[layout.AT_TICKS_HOUR]
-    if oldest < 0:
-        oldest += ticks_day
-    account[_HOUR] += steps - history[oldest]
-    place += 1
-    if place == ticks_day:
-        place = 0
-    account[_DAY] += steps - history[place]
-    account[_PLACE] = place
+def _slide(
+    account: ptr32,
+    page: ptr32,
+    index: int,
+    hour_page: ptr32,
+    hour_index: int,
+    day_page: ptr32,
+    day_index: int,
+    steps: int,
+):
+    """Write this tick's steps, and let what is as old as hour and day leave their sums."""
+    page[index] = steps
+    account[_HOUR] += steps - hour_page[hour_index]
+    account[_DAY] += steps - day_page[day_index]
 
 
 @micropython.viper
@@ -147,10 +149,12 @@ class Limiter:
         self._tick_s = words[layout.AT_TICK_S]
         self._ticks_day = words[layout.AT_TICKS_DAY]
         if before is not None:
-            self._history = before._history  # only one of them writes it, and it may be large
+            self._pages = before._pages  # only one of them writes them, and they may be many
             self.account = array("i", before.account)
             return
-        self._history = array("i", [0] * self._ticks_day)
+        # (ticks_day,) microsteps by tick, in pages: no piece of the heap may hold all of a day.
+        count = (self._ticks_day + _PAGE_MASK) >> _PAGE_BITS
+        self._pages = [array("i", [0] * (_PAGE_MASK + 1)) for _ in range(count)]
         self.account = array("i", [0] * _WORDS)
         if history is not None:
             self._charge(history)
@@ -194,12 +198,13 @@ class Limiter:
         for quarter in range(messages.HISTORY_WORDS):
             ticks_ago = quarter * messages.HISTORY_S // self._tick_s + 1
             if ticks_ago < self._ticks_day:
-                self._history[-ticks_ago] += history[quarter]
+                place = self._ticks_day - ticks_ago
+                self._pages[place >> _PAGE_BITS][place & _PAGE_MASK] += history[quarter]
                 account[_DAY] += history[quarter]
             if ticks_ago < words[layout.AT_TICKS_HOUR]:
                 account[_HOUR] += history[quarter]
         for ticks_ago in range(self._ticks_day - 1, 0, -1):
-            _clear(words, account, self._history[-ticks_ago])
+            _clear(words, account, self._step_at(ticks_ago))
 
     def quarters(self, elapsed_s: int):
         """Return the microsteps of the last day by quarter hours, the newest first.
@@ -219,7 +224,7 @@ class Limiter:
     def advance(self, ticks: int) -> None:
         """Let `ticks` go by without a step, before the tick that `limit` decides."""
         for _ in range(ticks if ticks < self._ticks_day else self._ticks_day):
-            _record(self._words, self.account, self._history, 0)
+            self._record(0)
             _clear(self._words, self.account, 0)
 
     @micropython.native
@@ -231,10 +236,34 @@ class Limiter:
         words, account = self._words, self.account
         _ask(words, account, move, level)
         steps = _within_caps(words, account)
-        _record(words, account, self._history, steps)
+        self._record(steps)
         _clear(words, account, steps)
         return steps
 
+    @micropython.native
+    def _record(self, steps: int) -> None:
+        """Write this tick into the windows and move them on by one tick."""
+        account, pages, ticks_day = self.account, self._pages, self._ticks_day
+        place = account[_PLACE]
+        oldest = place + 1 - self._words[layout.AT_TICKS_HOUR]
+        if oldest < 0:
+            oldest += ticks_day
+        following = place + 1
+        if following == ticks_day:
+            following = 0
+        _slide(
+            account,
+            pages[place >> _PAGE_BITS],
+            place & _PAGE_MASK,
+            pages[oldest >> _PAGE_BITS],
+            oldest & _PAGE_MASK,
+            pages[following >> _PAGE_BITS],
+            following & _PAGE_MASK,
+            steps,
+        )
+        account[_PLACE] = following
+
     def _step_at(self, ticks_ago: int) -> int:
         """Return the steps of the tick that many before the one being written."""
-        return self._history[self.account[_PLACE] - ticks_ago]
+        place = (self.account[_PLACE] - ticks_ago) % self._ticks_day
+        return self._pages[place >> _PAGE_BITS][place & _PAGE_MASK]

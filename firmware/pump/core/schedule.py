@@ -82,6 +82,10 @@ class Schedule:
         next_ms = self.tick_ms - elapsed_ms(now_ms, self._last_ms)
         return next_ms - limits.WINDOW_MARGIN_MS
 
+    def beat_ms(self, now_ms: int) -> int:
+        """Return the time until a reading may call for the next tick; negative once it may."""
+        return self.tick_ms - elapsed_ms(now_ms, self._last_ms) - limits.TICK_EARLY_MS
+
     @micropython.native
     def wait_ms(self, now_ms: int) -> int:
         """Return how long nothing needs doing unless a byte arrives."""

@@ -64,11 +64,6 @@ class Therapy:
         self.confirmed = 0
 
     @micropython.native
-    def is_due(self, now_ms: int) -> bool:
-        """Say whether a tick should run now."""
-        return self.schedule is not None and self.schedule.is_due(now_ms)
-
-    @micropython.native
     def begin_tick(self, now_ms: int) -> int:
         """Note that a tick begins; return how many went by since the last, 1 when on time."""
         self._decided_ms = now_ms

@@ -24,6 +24,7 @@ FEED_INTERVAL_MS = const(1000)  # hardware watchdog is fed this often, on credit
 CHECK_INTERVAL_MS = const(250)  # a running pump looks at door, air, occlusion, driver this often
 RELIEF_STEP_MS = const(1)  # of a blocked line: one microstep back in each
 RELIEF_LOOK_MS = const(50)  # the pressure is looked at this often meanwhile
+LONG_ORDER_MS = const(60)  # that an order beside a therapy may take: none comes closer to a tick
 READS_MAX = const(16)  # of 64 bytes in one pass of the loop: a flood must not keep a tick waiting
 WATCHDOG_MS = const(8000)  # the RP2040's watchdog reaches 8388 ms
 HISTORY_MS_MAX = const(90_000_000)  # a day and an hour: older deliveries weigh nothing

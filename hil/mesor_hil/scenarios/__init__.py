@@ -10,11 +10,12 @@ from mesor_hil.scenarios.loader import (
     resolved_toml,
     shipped_scenarios,
 )
-from mesor_hil.scenarios.schema import Confirmation, Scenario
+from mesor_hil.scenarios.schema import Confirmation, LaterProgram, Scenario
 
 __all__ = [
     "DEFAULT_SCENARIO",
     "Confirmation",
+    "LaterProgram",
     "Scenario",
     "draw_patient",
     "load_scenario",

@@ -19,6 +19,7 @@ from mesor.input_tables import (
     Positive,
     Section,
     TimeOfDay,
+    check_table,
     impossible,
 )
 from mesor.patients import BetweenSubjectVariability, ClearanceChange, PatientParameters
@@ -130,6 +131,17 @@ class Confirmation(Section):
     at_h: NotNegative
 
 
+class LaterProgram(Section):
+    """A program that is sent at_h into the therapy and takes the running one over.
+
+    model and therapy: the keys of these sections that change; the rest is the scenario's.
+    """
+
+    at_h: Positive
+    model: dict[str, Any] = Field(default_factory=dict)
+    therapy: dict[str, Any] = Field(default_factory=dict)
+
+
 class StandardDose(Section):
     """What is given without a controller: the same dose again and again, by infusion."""
 
@@ -183,6 +195,7 @@ class Scenario(TherapyFile):
     sensor: Sensor = Sensor()
     bench: Bench = Bench()
     faults: tuple[FaultEntry, ...] = ()
+    programs: tuple[LaterProgram, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()
     standard_dose: StandardDose | None = None
     checks: Checks = Checks()
@@ -226,6 +239,30 @@ class Scenario(TherapyFile):
             )
         self._check_step_rate()
         return self
+
+    @model_validator(mode="after")
+    def _later_programs_are_therapies(self) -> Scenario:
+        """Check that each program that is sent later can be compiled, and comes in its turn."""
+        before_h = 0.0
+        for entry in self.programs:
+            if not before_h < entry.at_h < self.duration_h:
+                raise impossible(
+                    f"a program is sent at {entry.at_h:g} h; it must come after the one before "
+                    f"it, at {before_h:g} h, and before the end at {self.duration_h:g} h."
+                )
+            before_h = entry.at_h
+            try:
+                self.therapy_from(entry)
+            except ScenarioError as error:
+                raise impossible(str(error)) from None
+        return self
+
+    def therapy_from(self, entry: LaterProgram) -> TherapyFile:
+        """Return what a later program is compiled from; raise ScenarioError for a mistake."""
+        whole = self.model_dump(include=set(TherapyFile.model_fields), exclude_none=True)
+        whole["model"] |= entry.model
+        whole["therapy"] |= entry.therapy
+        return check_table(TherapyFile, whole, f"the program sent at {entry.at_h:g} h")
 
     def _check_step_rate(self) -> None:
         """Raise when the full rate asks for more steps than fit into a device tick."""

@@ -32,6 +32,7 @@ KeysOf = Callable[[str], PumpKeys | None]  # board id: its keys, None where ther
 
 ACK_TIMEOUT_S = 0.5
 TRIES = 5
+_WAITS_MAX = 120  # for the pause after a tick: a tick of 10 min may come a minute late
 _ERASED_PAGE = b"\xff" * journal.PAGE_BYTES
 _CHALLENGE = slice(12, 12 + messages.CHALLENGE_BYTES)  # of IDENTITY: whom it answers
 _NONCE = slice(_CHALLENGE.stop, _CHALLENGE.stop + messages.NONCE_BYTES)
@@ -64,6 +65,8 @@ _RESULT_TEXT = {
     "program cannot go on from; compile it with as many",
     reasons.RESULT_OTHER_COURSE: "runs a therapy of another kind (level, pulse, time above, "
     "area); stop it and start the new one",
+    reasons.RESULT_TICK_DUE: "had no time for this order in any pause between two ticks; send it "
+    "again",
     reasons.RESULT_NO_ROOM: "has no memory for this program beside the one that runs; stop the "
     "therapy first, or compile a smaller one (horizon, gain_count)",
     reasons.RESULT_PROGRAM_SEAL: "found the program's seal wrong: it was changed after it was "
@@ -226,13 +229,27 @@ class PumpClient:
 
     def _command(self, kind: int, body: bytes) -> None:
         """Send a command until it is acknowledged; raise LinkError if it never is, or refused."""
-        frame = self._signed(kind, body)
+        for _ in range(_WAITS_MAX):
+            result = self._answered(self._signed(kind, body))
+            if result != reasons.RESULT_TICK_DUE:
+                break
+            self._let_pass(ACK_TIMEOUT_S)  # a tick without its reading comes late
+        self._raise_unless_ok(result)
+
+    def _let_pass(self, seconds: float) -> None:
+        """Wait, keeping what the pump sends meanwhile."""
+        until_s = self.pipe.now_s + seconds
+        while self.pipe.now_s < until_s:
+            self.pipe.advance(until_s)
+            self.receive()
+
+    def _answered(self, frame: Frame) -> int:
+        """Return the result of a command, sent until it is acknowledged."""
         for _ in range(TRIES):
             self._send(frame)
             result = self._await_ack(frame.sequence)
             if result is not None:
-                self._raise_unless_ok(result)
-                return
+                return result
         raise LinkError(
             f"The pump did not answer in {TRIES * ACK_TIMEOUT_S:g} s; check that Mesor's firmware "
             "is on the board (`mesor flash`) and that nothing else holds the port."

@@ -11,7 +11,6 @@ decides again, in CPython.  What the pump measured about itself
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mesor.errors import RecordError
 from mesor.record.fields import field_names
 from mesor.record.log import RunRecord, read_log
 from mesor.record.topics import is_telemetry, listed, telemetry_words
+from mesor.record.uploads import uploads_and_frames
 from pump.core import handover, program
 from pump.core.controller import Controller
 from pump.core.supervisor import EVENT_PASSED, EVENT_PROGRAM, EVENT_START, Supervisor
@@ -30,7 +30,6 @@ from pump.spec import record as at
 _READING_FIELDS = (at.SAMPLE_INDEX, at.READING_TIME_S, at.CONC_UG_L, at.QUALITY)
 _NOT_DECIDED = {*range(at.INPUT_WORDS), *at.MEASURED}
 _FILES = ("program.bin", "scenario.toml")
-_SIGNATURE_BYTES = messages.EPOCH_BYTES + messages.TAG_BYTES  # at the end of a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def _wrong_program(run: RunRecord) -> str | None:
     That is the last one uploaded before the first START was answered.
     """
     started = None
-    for uploaded, content in _uploads_and_frames(run):
+    for uploaded, content in uploads_and_frames(run):
         if uploaded:
             started = content
         elif content[0] in (messages.HISTORY, messages.TELEMETRY):
@@ -113,23 +112,6 @@ def _wrong_program(run: RunRecord) -> str | None:
     return None
 
 
-def _uploads_and_frames(run: RunRecord) -> Iterator[tuple[bool, bytes]]:
-    """Yield each whole program that was sent, with True, and each frame from the pump."""
-    uploaded = bytearray()
-    for _, direction, frame in run.frames:
-        if direction == "from_pump":
-            yield False, frame
-            continue
-        body = frame[messages.HEADER_BYTES : -_SIGNATURE_BYTES]
-        if frame[0] == messages.PROGRAM_BEGIN:
-            uploaded.clear()
-        elif frame[0] == messages.PROGRAM_CHUNK:
-            offset = int.from_bytes(body[:4], "little")
-            uploaded[offset : offset + len(body) - 4] = body[4:]
-        elif frame[0] == messages.PROGRAM_END:
-            yield True, bytes(uploaded)
-
-
 def _first_difference(run: RunRecord) -> str | None:
     """Return a sentence on the first word that is decided otherwise, or None."""
     controller = _started(_checked_program(run.attachments["program.bin"]), None)
@@ -139,7 +121,7 @@ def _first_difference(run: RunRecord) -> str | None:
         messages.TELEMETRY: len(controller.record),
         messages.TAKEN_OVER: 1,
     }
-    for is_program, content in _uploads_and_frames(run):
+    for is_program, content in uploads_and_frames(run):
         if is_program:
             uploaded[content[-4:]] = content
             continue

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mesor.record.log import RunRecord
+from mesor.record.uploads import deciding_programs
 from pump.spec import program as layout
 from pump.spec import reasons
 from pump.spec import record as at
@@ -28,6 +29,7 @@ _STATE_WORDS = {
     reasons.STATE_FALLBACK: "fallback",
     reasons.STATE_STOPPED: "stopped",
 }
+_TAKEOVER = {"line": {"color": "#1c2733", "width": 1, "dash": "dash"}, "row": 1, "col": 1}
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
@@ -53,6 +55,9 @@ def plots(run: RunRecord) -> str:
     _add_levels(figure, run, words, hours, tick_hours)
     _add_plans(figure, run, words, tick_hours)
     _add_states(figure, run, tick_hours, float(words[layout.AT_TICK_S]) / 3600.0)
+    for first, _ in deciding_programs(run)[1:]:
+        if first < len(tick_hours):
+            figure.add_vline(x=tick_hours[first], annotation_text="new program", **_TAKEOVER)
     rate = [point.rate_mg_h for point in run.truth]
     rate_line = {"color": _COLOURS["rate"], "shape": "vh"}
     figure.add_scatter(x=hours, y=rate, name="delivered", line=rate_line, row=2, col=1)

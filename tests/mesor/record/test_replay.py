@@ -255,7 +255,7 @@ def test_a_program_that_took_over_and_is_missing_or_altered_is_a_difference(
     for name, sent, decider, sentence in (
         ("missing", None, slower, "after tick 9: a program took over that no frames"),
         ("altered", altered, slower, "refused with result 6"),
-        ("drug", another_drug, another_drug, "refused with result 17"),
+        ("drug", another_drug, another_drug, "refused with result 18"),
     ):
         outcome = replay(taken_over(tmp_path / f"{name}.mcap", program, sent, decider))
         assert not outcome.identical

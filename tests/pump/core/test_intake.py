@@ -26,6 +26,11 @@ CHUNK = messages.CHUNK_BYTES_MAX
 OK = reasons.RESULT_OK
 
 
+def an_intake(seal_key: bytes = wire.KEYS[32:]) -> ProgramIntake:
+    """Return an intake that has seen nothing."""
+    return ProgramIntake(seal_key)
+
+
 def header(kind: int, body: bytes) -> tuple[bytes, int]:
     """Return a checked frame as the reader hands it on, and its length."""
     frame = struct.pack("<BBH", kind, 1, 0) + body
@@ -68,7 +73,7 @@ def resealed(words: array[int]) -> bytes:
 
 def test_a_program_that_arrives_whole_is_kept_word_for_word(program: Program) -> None:
     """What runs is what was compiled."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     assert send(taking, program.bytes) == OK
     assert taking.words is not None
     assert list(taking.words) == program.words.tolist()
@@ -76,7 +81,7 @@ def test_a_program_that_arrives_whole_is_kept_word_for_word(program: Program) ->
 
 def test_repeated_pieces_change_nothing(program: Program) -> None:
     """A lost acknowledgement makes the host send a piece again, or two of them."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     draw = random.Random(3)
     begin(taking, len(program.bytes) // 4)
     done: list[tuple[int, bytes]] = []
@@ -90,7 +95,7 @@ def test_repeated_pieces_change_nothing(program: Program) -> None:
 
 def test_a_gap_is_refused_and_can_be_filled(program: Program) -> None:
     """A missing piece must never be zeros in a model."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     first, second, third, *rest = pieces(program.bytes)
     begin(taking, len(program.bytes) // 4)
     assert chunk(taking, *first) == OK
@@ -103,7 +108,7 @@ def test_a_gap_is_refused_and_can_be_filled(program: Program) -> None:
 
 def test_a_program_without_its_last_piece_is_refused(program: Program) -> None:
     """The end must not be taken on trust."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     begin(taking, len(program.bytes) // 4)
     for piece in pieces(program.bytes)[:-1]:
         chunk(taking, *piece)
@@ -113,7 +118,7 @@ def test_a_program_without_its_last_piece_is_refused(program: Program) -> None:
 
 def test_a_piece_beyond_the_end_is_refused(program: Program) -> None:
     """On the chip a longer slice assignment would grow the buffer."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     begin(taking, 10)
     assert chunk(taking, 0, bytes(41)) == reasons.RESULT_PROGRAM_TOO_LARGE
     assert chunk(taking, 0, bytes(40)) == OK
@@ -123,20 +128,20 @@ def test_a_piece_beyond_the_end_is_refused(program: Program) -> None:
 @pytest.mark.parametrize("count", [0, limits.PROGRAM_WORDS_MAX + 1, 1 << 29, 0xFFFFFFFF])
 def test_a_program_of_impossible_size_is_refused_before_memory_is_taken(count: int) -> None:
     """A single wrong word must not exhaust the heap."""
-    assert begin(ProgramIntake(wire.KEYS[32:]), count) == reasons.RESULT_PROGRAM_TOO_LARGE
+    assert begin(an_intake(), count) == reasons.RESULT_PROGRAM_TOO_LARGE
 
 
 @pytest.mark.parametrize("size", [0, CHUNK + 1])
 def test_a_piece_of_wrong_size_is_refused(size: int) -> None:
     """The frame format bounds a piece."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     begin(taking, 1000)
     assert chunk(taking, 0, bytes(size)) == reasons.RESULT_BAD_LENGTH
 
 
 def test_bodies_of_wrong_length_are_refused() -> None:
     """Nothing is read past the end of what came."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     for body in (b"", b"\1\0\0", b"\1\0\0\0\0"):
         assert taking.begin(*header(2, body)) == reasons.RESULT_BAD_LENGTH
         assert end(taking, body) == reasons.RESULT_BAD_LENGTH
@@ -145,14 +150,14 @@ def test_bodies_of_wrong_length_are_refused() -> None:
 
 def test_pieces_and_an_end_without_a_beginning_are_refused() -> None:
     """Order of the conversation is checked on the pump."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     assert chunk(taking, 0, b"x") == reasons.RESULT_WRONG_STATE
     assert end(taking, bytes(4)) == reasons.RESULT_PROGRAM_GAP
 
 
 def test_beginning_a_new_program_forgets_the_old_one(program: Program) -> None:
     """Half a new program beside an old one leaves in doubt which would run."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     send(taking, program.bytes)
     begin(taking, 100)
     assert taking.words is None
@@ -160,7 +165,7 @@ def test_beginning_a_new_program_forgets_the_old_one(program: Program) -> None:
 
 def test_a_wrong_checksum_at_the_end_is_refused(program: Program) -> None:
     """The host means another program than the one that arrived."""
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     begin(taking, len(program.bytes) // 4)
     for piece in pieces(program.bytes):
         chunk(taking, *piece)
@@ -174,7 +179,7 @@ def test_any_flipped_bit_of_a_program_is_found(program: Program, place: int) -> 
     """Every bit of a program doses."""
     content = bytearray(program.bytes)
     content[place // 8 % len(content)] ^= 1 << place % 8
-    assert send(ProgramIntake(wire.KEYS[32:]), bytes(content)) != OK
+    assert send(an_intake(), bytes(content)) != OK
 
 
 # Each scalar with a value just below and just above what integer code can bear.  Written
@@ -313,7 +318,7 @@ def test_a_program_with_one_scalar_out_of_range_does_not_run(
 ) -> None:
     """Its checksum is right, so only the range check stands between it and the patient."""
     words[place_of(name)] = value
-    taking = ProgramIntake(wire.KEYS[32:])
+    taking = an_intake()
     assert send(taking, resealed(words)) != OK
     assert taking.words is None
 
@@ -328,7 +333,7 @@ def test_the_caps_windows_must_be_an_hour_and_a_day_of_ticks(
 ) -> None:
     """A cap per hour counted over five minutes is no cap per hour."""
     words[getattr(layout, name)] = value
-    assert send(ProgramIntake(wire.KEYS[32:]), resealed(words)) == reasons.RESULT_OUT_OF_RANGE
+    assert send(an_intake(), resealed(words)) == reasons.RESULT_OUT_OF_RANGE
 
 
 @pytest.mark.parametrize(
@@ -351,7 +356,7 @@ def test_products_that_would_leave_the_small_ints_are_refused(
 def test_a_program_of_a_few_words_is_refused() -> None:
     """Shorter than its own scalars."""
     for count in (1, layout.SCALAR_WORDS, layout.SCALAR_WORDS + 1):
-        assert send(ProgramIntake(wire.KEYS[32:]), resealed(array("i", [0] * count))) != OK
+        assert send(an_intake(), resealed(array("i", [0] * count))) != OK
 
 
 def test_a_program_longer_or_shorter_than_it_says_is_refused(program: Program) -> None:
