@@ -121,8 +121,8 @@ def _start_at_once(app: App, _: None) -> None:
 
 def _open_caps(limiting: Limiter, _: None) -> None:
     limiting.account[HOUR] = limiting.account[DAY] = 0
-    for tick in range(len(limiting._history)):
-        limiting._history[tick] = 0
+    for page in limiting._pages:
+        page[:] = array("i", bytes(4 * len(page)))
 
 
 def _forget_missed(therapy: Therapy, ticks: int) -> int:
