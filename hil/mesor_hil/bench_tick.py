@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mesor.errors import MesorError
+from mesor.firmware import fold_script
 from mesor.link import PumpClient
 from mesor.program import compile_program
 from mesor_hil.plant import ConcentrationSensor
@@ -53,8 +54,8 @@ def bench_tick(
     """
     scenario = load_scenario(name).model_copy(update={"duration_h": hours})
     program = compile_program(scenario.problem(), _SAMPLES)
-    main = (resources.files("mesor_hil") / "bench_tick_main.py").read_bytes()
-    target = EmulatorTarget(say, main=main)
+    script = (resources.files("mesor_hil") / "bench_tick_main.py").read_bytes()
+    target = EmulatorTarget(say, main=fold_script(script))
     client = PumpClient(target, keys_of=target.keys_of, challenge=_CHALLENGE)
     client.hello()
     client.upload(program.bytes)

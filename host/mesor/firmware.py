@@ -14,13 +14,14 @@ import importlib.metadata
 import importlib.util
 import re
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from mesor.cache import user_cache_dir, write_atomically
 from mesor.errors import ImageError
-from mesor.folding import constants_of, fold
+from mesor.folding import constants_of, fold, hide, names_read
 from mesor.image import uf2 as uf2_image
 from pump.spec import integrity
 
@@ -52,11 +53,25 @@ def build_firmware(root: Path | None = None) -> dict[str, bytes]:
     compiler = _Compiler()
     files = {_ENTRY: entry.read_bytes()}
     sources = _sources(folder)
-    constants = {_module(name): constants_of(source) for name, source in sources.items()}
-    for name, source in sources.items():
-        folded = fold(source, constants).encode()
-        files[f"{name.removesuffix('.py')}.mpy"] = compiler.compile(name, folded)
+    constants = _constants(sources)
+    folded = {name: fold(source, constants) for name, source in sources.items()}
+    read = {_ENTRY: names_read(files[_ENTRY].decode())}
+    read |= {name: names_read(source) for name, source in folded.items()}
+    for name, source in folded.items():
+        elsewhere = set().union(*(names for other, names in read.items() if other != name))
+        hidden = hide(source, elsewhere).encode()
+        files[f"{name.removesuffix('.py')}.mpy"] = compiler.compile(name, hidden)
     return dict(sorted(files.items()))
+
+
+def fold_script(source: bytes) -> bytes:
+    """Return a script for the board with the firmware's constants in it, which the board hides."""
+    return fold(source.decode(), _constants(_sources(_source_root()))).encode()
+
+
+def _constants(sources: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return module -> name -> value of every constant."""
+    return {_module(name): constants_of(source) for name, source in sources.items()}
 
 
 def firmware_id(files: dict[str, bytes]) -> str:

@@ -2,13 +2,15 @@
 """Folds the constants of other modules into a firmware module before it is compiled.
 
 mpy-cross folds `const` within one module only; `record[at.STEPS]` would look up two names in
-dictionaries on the board, in every tick.  Text is replaced in place, so lines keep their numbers.
+dictionaries on the board, in every tick.  What nobody looks up any more is then made private,
+since a public name takes some forty bytes of the board's heap and a private `const` none.
+Text is replaced in place, so lines keep their numbers.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 Constants = Mapping[str, Mapping[str, int]]  # module -> name -> value
 
@@ -34,15 +36,58 @@ def fold(source: str, constants: Constants) -> str:
     modules = _imported(tree, constants)
     for name in _bound(tree):
         modules.pop(name, None)
-    lines = [line.encode() for line in source.splitlines(keepends=True)]
-    for node in sorted(_attributes(tree, modules), key=lambda node: -node.col_offset):
+    replaced = []
+    for node in _attributes(tree, modules):
         assert isinstance(node.value, ast.Name)
         value = constants[modules[node.value.id]].get(node.attr)
         if value is not None and node.lineno == node.end_lineno:
-            line = lines[node.lineno - 1]
-            lines[node.lineno - 1] = (
-                line[: node.col_offset] + b"(%d)" % value + line[node.end_col_offset :]
-            )
+            replaced.append((node, f"({value})"))
+    return _with(source, replaced)
+
+
+def names_read(source: str) -> set[str]:
+    """Return every name that a module takes from another: attributes and what it imports."""
+    names = set()
+    for node in ast.walk(_parsed(source)):
+        if isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def hide(source: str, read: Set[str]) -> str:
+    """Return `source` with an underscore before each public `const` that nobody else reads."""
+    tree = _parsed(source)
+    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    hidden = {
+        name for name in _public_consts(tree) if name not in read and f"_{name}" not in taken
+    }
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in hidden)
+    return _with(source, [(node, f"_{node.id}") for node in nodes])
+
+
+def _public_consts(tree: ast.Module) -> Iterator[str]:
+    """Yield the public names that a module gives to `const(...)`, and to nothing else."""
+    bound = list(_bound(tree))
+    for node in tree.body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            continue
+        name, call = node.targets[0].id, node.value
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+            continue
+        if call.func.id == "const" and name[0] != "_" and bound.count(name) == 1:
+            yield name
+
+
+def _with(source: str, replaced: Sequence[tuple[ast.expr, str]]) -> str:
+    """Return `source` with other text in the place of some expressions of one line each."""
+    lines = [line.encode() for line in source.splitlines(keepends=True)]
+    for node, text in sorted(replaced, key=lambda pair: -pair[0].col_offset):
+        line = lines[node.lineno - 1]
+        lines[node.lineno - 1] = (
+            line[: node.col_offset] + text.encode() + line[node.end_col_offset :]
+        )
     return b"".join(lines).decode()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pump
-from mesor.folding import constants_of, fold
+from mesor.folding import constants_of, fold, hide, names_read
 
 CONSTANTS = {"pump.spec.record": {"STEPS": 26, "LOW": -3}, "pump.core.blocks": {"WORDS": 5}}
 IMPORT = "from pump.spec import record as at\n"
@@ -82,3 +82,28 @@ def test_folding_leaves_every_line_of_the_firmware_where_it_was() -> None:
             type(node) for node in ast.parse(text).body
         ]
     assert folded > 10
+
+
+def test_a_constant_that_nobody_else_reads_becomes_private() -> None:
+    """A public name takes heap on the board; MicroPython keeps nothing of a private `const`."""
+    text = 'A = const(3)  # A\nB = const(A + 1)\ndef f(x):\n    return x.A + A, "A"\n'
+    hidden = '_A = const(3)  # A\nB = const(_A + 1)\ndef f(x):\n    return x.A + _A, "A"\n'
+    assert hide(text, {"B", "f"}) == hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A = const(3)\n_A = 4\n",  # its private name is taken
+        "A = const(3)\ndef f(A):\n    return A\n",  # something else has its name
+        "A = (const(3), 4)\nB = 5\n",  # no constant to MicroPython
+    ],
+)
+def test_what_may_be_something_else_stays_public(text: str) -> None:
+    """A wrong name would raise on the board alone."""
+    assert hide(text, set()) == text
+
+
+def test_names_that_are_read_are_attributes_and_imports() -> None:
+    """Whatever the attribute is of: rather a name too many."""
+    assert names_read("from a import b\nimport c\nx.d(e)\nc.f = 3\n") == {"b", "d", "f"}

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mesor.firmware import build_firmware
+from mesor.firmware import build_firmware, fold_script
 from mesor.program import (
     ControlModel,
     PumpGeometry,
@@ -36,7 +36,7 @@ def own_files(problem: bench.Problem) -> dict[str, bytes]:
     program = compile_program(therapy_problem(problem.horizon), _SAMPLES)
     board = resources.files("mesor_hil.bench_solver") / "own_solver.py"
     return build_firmware() | {
-        "solver.py": board.read_bytes(),
+        "solver.py": fold_script(board.read_bytes()),
         "program.bin": program.bytes,
         "demand.bin": _demand_table(problem).astype("<i4").tobytes(),
     }
