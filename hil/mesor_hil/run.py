@@ -12,7 +12,7 @@ from typing import Any
 
 from mesor.link import PumpClient
 from mesor.link.frames import Frame
-from mesor.program import Program, compile_program
+from mesor.program import CERTIFICATE_SAMPLES, Program, compile_program
 from mesor.record.log import RunLog, TruthPoint
 from mesor.record.replay import replay
 from mesor.report.junit import write_junit
@@ -39,9 +39,15 @@ class Order:
 
 
 def execute(
-    order: Order, say: Say, progress: Progress, program: Program | None = None
+    order: Order,
+    say: Say,
+    progress: Progress,
+    program: Program | None = None,
+    samples: int = CERTIFICATE_SAMPLES,
 ) -> dict[str, Any]:
     """Run the order and leave its folder; return the summary.
+
+    samples: states of the certificate of each program that is compiled here.
 
     The log is written as the run goes, so that a run which ends early still has
     all that happened.  Raises MesorError when the run cannot be made.
@@ -50,8 +56,8 @@ def execute(
     order = replace(order, scenario=scenario)
     if program is None:
         say("Compiling and certifying the program")
-        program = compile_program(scenario.problem())
-    later = [_Later(entry.at_h, _compiled(order, entry)) for entry in scenario.programs]
+        program = compile_program(scenario.problem(), samples)
+    later = [_Later(entry.at_h, _compiled(order, entry, samples)) for entry in scenario.programs]
     say(f"Preparing the target: {order.target}")
     target = open_target(order.target, say)
     order.folder.mkdir(parents=True, exist_ok=True)
@@ -82,9 +88,9 @@ class _Later:
     content: bytes
 
 
-def _compiled(order: Order, entry: LaterProgram) -> bytes:
+def _compiled(order: Order, entry: LaterProgram, samples: int) -> bytes:
     """Return the program of a later entry, certified like the first one."""
-    return compile_program(order.scenario.therapy_from(entry).problem()).bytes
+    return compile_program(order.scenario.therapy_from(entry).problem(), samples).bytes
 
 
 def _record(

@@ -39,7 +39,7 @@ def run_on(
 ) -> tuple[dict[str, object], RunRecord, bytes]:
     """Return summary, log and log bytes of a run."""
     order = Order(noisy, target, SEED, folder)
-    summary = execute(order, lambda _text: None, lambda *_progress: None, program)
+    summary = execute(order, lambda _text: None, lambda *_progress: None, program, SAMPLES)
     return summary, read_log(folder), (folder / "run.mcap").read_bytes()
 
 
@@ -110,3 +110,22 @@ def test_emulator_and_twin_agree_on_every_course(
         assert {reasons.PHASE_CHASE, reasons.PHASE_REST} == set(on_twin.telemetry[:, at.PHASE])
     else:
         assert len(set(on_twin.telemetry[:, at.TARGET])) > 1
+
+
+def test_emulator_and_twin_agree_across_a_takeover(
+    micropython_image: Path, tmp_path: Path
+) -> None:
+    """A program is taken over between two ticks, and both go on with the very same words."""
+    whole = load_scenario("vancomycin_kidney_injury")
+    entry = whole.programs[0].model_copy(update={"at_h": 0.5})
+    short = whole.model_copy(update={"duration_h": 1.0, "programs": (entry,)})
+    program = compile_program(short.problem(), SAMPLES)
+    summary, on_emulator, _ = run_on("emulator", short, program, tmp_path / "emulator")
+    _, on_twin, _ = run_on("twin", short, program, tmp_path / "twin")
+    decided = [i for i in range(on_twin.telemetry.shape[1]) if i not in at.MEASURED]
+    assert np.array_equal(on_emulator.telemetry[:, decided], on_twin.telemetry[:, decided])
+    assert np.array_equal(on_emulator.edges, on_twin.edges)
+    assert np.flatnonzero(np.diff(on_twin.telemetry[:, at.PROGRAM])).tolist() == [
+        6
+    ]  # sent after the tick at 0.5 h
+    assert summary["replay"] == {"identical": True, "ticks": 12}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Compiles a therapy into the fixed-point program that the pump runs, with its certificate."""
 
-from mesor.program.compiler import Program, compile_program
+from mesor.program.compiler import CERTIFICATE_SAMPLES, Program, compile_program
 from mesor.program.problem import (
     Bank,
     ControlModel,
@@ -13,6 +13,7 @@ from mesor.program.problem import (
 )
 
 __all__ = [
+    "CERTIFICATE_SAMPLES",
     "Bank",
     "ControlModel",
     "EstimatorDesign",

@@ -47,6 +47,7 @@ _SEARCHED = (
         range(17, 12, -1),
     ),
 )
+CERTIFICATE_SAMPLES = 100_000  # cold starts on which iterations and errors are stated
 _FREE_CAP = 1 << 24  # no cap, while the caps are being measured
 _TUNING_SAMPLES = 600
 _TRIAL_SAMPLES = 100  # when only the formats matter
@@ -81,7 +82,9 @@ class Program:
         return fixed.to_bytes(self.words)
 
 
-def compile_program(problem: Problem, samples: int = 100_000, seed: int = 0) -> Program:
+def compile_program(
+    problem: Problem, samples: int = CERTIFICATE_SAMPLES, seed: int = 0
+) -> Program:
     """Return the certified program of `problem`.
 
     samples: states on which iterations and errors are stated, for each model.

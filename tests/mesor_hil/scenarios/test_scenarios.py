@@ -58,6 +58,7 @@ def test_the_scenarios_ship_with_the_default_first() -> None:
         "propofol_level",
         "vancomycin_area",
         "vancomycin_bank",
+        "vancomycin_kidney_injury",
         "vancomycin_line_blocked",
         "vancomycin_noisy_sensor",
         "vancomycin_occlusion",
@@ -217,6 +218,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"pump.microsteps": 0}, r"pump\.microsteps is 0; .* at least 1 and at most 256"),
     ({"bench.clock_factor": 0}, r"bench\.clock_factor is 0; .* at most 3000"),
     ({"bench.clock_factor": 2800}, r"do not fit into the 107 ms that bench\.clock_factor 2800"),
+    ({"programs": [{"at_h": 24}]}, r"sent at 24 h; it must come .* before the end at 24 h"),
+    ({"programs": [{"at_h": 9}, {"at_h": 8}]}, r"sent at 8 h; it must come after .* at 9 h"),
+    (
+        {"programs": [{"at_h": 9, "model": {"clearance_l": 2}}]},
+        r"the program sent at 9 h: model\.clearance_l is not a known key; .* clearance_l_h",
+    ),
     ({"checks.time_in_window_min_percent": 101}, r"is 101 %; .* at most 100 %"),
     ({"checks.mdape_max": 10, "checks.mdape_max_percent": None}, r'mdape_max = "10 %"'),
 ]
