@@ -110,12 +110,11 @@ def linked(pages: list[tuple[int, int, int, list[int]]]) -> bytes:
 def test_every_kind_of_page_is_told_in_a_line() -> None:
     """Alarms between ticks, and what was given before the ring came round, too."""
     pages = [(0, 1, at.BOOT, []), (1, 1, at.ALARM, [3]), (2, 1, at.HISTORY, [0, 5, 6])]
-    log = device_log(linked([*pages, (3, 1, 99, [])]))
+    log = device_log(linked([*pages, (3, 1, 99, []), (4, 1, at.RELIEF, [9, 7])]))
     assert log.broken is None
     ends = ["boot", "flags 0x3", "part 0, 11 steps", "kind 99"]
-    assert [page.text.endswith(end) for page, end in zip(log.pages, ends, strict=True)] == [
-        True
-    ] * 4
+    ends.append("7 of 9 steps back out of a blocked line")
+    assert all(page.text.endswith(end) for page, end in zip(log.pages, ends, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +138,17 @@ def test_a_page_with_too_few_words_is_told_all_the_same(kind: int) -> None:
     """The chain has no key: whoever makes a log must not make its reader fail."""
     (page,) = device_log(linked([(0, 1, kind, [])])).pages
     assert page.text.endswith("of 0 words, too few: no firmware of ours wrote it")
+
+
+def test_a_box_whose_page_is_another_one_in_the_log_is_named() -> None:
+    """Whole and rightly linked in itself: the log beside it tells."""
+    ring = linked([(0, 1, at.BOOT, []), (1, 1, at.ALARM, [3])])
+    page = linked([(1, 1, at.ALARM, [4])])[PAGE : 2 * PAGE]
+    erased = b"\xff" * (at.SECTOR_PAGES - 1) * PAGE
+    (box,) = device_log(ring, page + erased).boxes
+    assert box.broken == "page 1 is another one in the log"
+    (box,) = device_log(ring, ring[PAGE : 2 * PAGE] + erased).boxes
+    assert box.broken is None
 
 
 def test_pages_that_are_missing_within_one_life_are_named() -> None:

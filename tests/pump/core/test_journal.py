@@ -324,6 +324,27 @@ def test_a_page_beyond_the_ring_is_not_read(page: int) -> None:
     assert journal.copy_page(last, len(last), body) == reasons.RESULT_OK
 
 
+def test_a_relief_is_logged_and_takes_nothing_off_the_account() -> None:
+    """What a blocked line gave back was given all the same, as far as the caps go."""
+    pump = Pump()
+    journal = pump.power_up()
+    pump.therapy(3)
+    volume = journal.volume
+    assert journal.relief(90, 70, pump.now_ms)
+    assert pump.read().pages[-1].kind == "relief"
+    assert (journal.volume, pump.read().pages[-1].volume_steps) == (volume, volume)
+
+
+def test_a_pump_without_black_boxes_has_none_to_clear() -> None:
+    """It says so, and its log stays as it is."""
+    pump = Pump()
+    journal = pump.power_up()
+    before = bytes(pump.flash.content)
+    frame = bytes(messages.HEADER_BYTES + 8)
+    assert journal.clear_box(frame, len(frame)) == reasons.RESULT_OUT_OF_RANGE
+    assert bytes(pump.flash.content) == before
+
+
 def test_the_first_cause_is_kept_once() -> None:
     """A latched fault shows in every later tick; the ring must not fill with it."""
     pump = Pump()
