@@ -144,11 +144,7 @@ class App:
             self.relief.steps_back = 0
             if 0 < record[at.HEAP_FREE] < limits.HEAP_FREE_MIN:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_MEMORY_LOW
-            record[at.CONFIRMED] = therapy.confirmed
-            record[at.TICK] = therapy.tick
-            record[at.DAY_S] = therapy.day_s
-            record[at.ELAPSED_TICKS] = ticks
-            record[at.READING_PRESENT] = 1 if therapy.has_reading else 0
+            therapy.write_inputs(record, ticks)
             steps = therapy.controller.decide()
             if steps:
                 self._make(steps)

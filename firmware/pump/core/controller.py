@@ -53,6 +53,41 @@ def _write_plan(
 
 
 @micropython.viper
+def _write_decision(
+    record: ptr32,
+    fault: int,
+    limit: int,
+    iterations: int,
+    solved: bool,
+    source: int,
+    move: int,
+    steps: int,
+    solve_us: int,
+):
+    """Write what was decided, and what the solver took."""
+    record[at.FAULT_REASON] = fault
+    record[at.LIMIT_REASON] = limit
+    record[at.ITERATIONS] = iterations
+    record[at.SOLVED] = int(solved)
+    record[at.PLAN_SOURCE] = source
+    record[at.MOVE] = move
+    record[at.STEPS] = steps
+    record[at.SOLVE_US] = solve_us
+
+
+@micropython.viper
+def _write_course(
+    record: ptr32, phase: int, targets: ptr32, area: int, program: int, likeliest: int
+):
+    """Write what is chased, by which program and model."""
+    record[at.PHASE] = phase
+    record[at.TARGET] = targets[0]
+    record[at.AREA] = area
+    record[at.PROGRAM] = program
+    record[at.MODEL] = likeliest
+
+
+@micropython.viper
 def _write_account(record: ptr32, account: ptr32, estimate: ptr32, states: int, weights: ptr32):
     """Write the limiter's account, the estimate and the bank's weights."""
     record[at.STEPS_TOTAL] = account[limiter.TOTAL]
@@ -246,19 +281,25 @@ class Controller:
         estimator = self.estimator
         solver, account = planner.solver, self.limiter.account
         delivers = self.supervisor.delivers()
-        record[at.FAULT_REASON] = self.supervisor.fault
-        record[at.LIMIT_REASON] = account[limiter.REASON] if delivers else reasons.LIMIT_STOPPED
-        record[at.ITERATIONS] = solver.iterations
-        record[at.SOLVED] = 1 if solver.solved else 0
-        record[at.PLAN_SOURCE] = planner.source
-        record[at.MOVE] = move
-        record[at.STEPS] = steps
-        record[at.SOLVE_US] = solver.solve_us
-        record[at.PHASE] = course.phase
-        record[at.TARGET] = self.rhythm.targets[0]
-        record[at.AREA] = course.area
-        record[at.PROGRAM] = self._program
-        record[at.MODEL] = estimator.likeliest
+        _write_decision(
+            record,
+            self.supervisor.fault,
+            account[limiter.REASON] if delivers else reasons.LIMIT_STOPPED,
+            solver.iterations,
+            solver.solved,
+            planner.source,
+            move,
+            steps,
+            solver.solve_us,
+        )
+        _write_course(
+            record,
+            course.phase,
+            self.rhythm.targets,
+            course.area,
+            self._program,
+            estimator.likeliest,
+        )
         _write_account(record, account, estimator.estimate, estimator.states, estimator.weights.of)
         _write_plan(
             record,

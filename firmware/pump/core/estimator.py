@@ -95,10 +95,11 @@ def _correct(blocks, steadying, sizes: ptr32, state: ptr32, values: ptr32, estim
     states = sizes[_STATES]
     most = sizes[_STATE_MAX]
     at = 0
-    for model in range(sizes[_MODELS]):
+    models = sizes[_MODELS]
+    for model in range(models):
         multiply(blocks[model])
-        if model == sizes[_LIKELIEST]:
-            multiply(steadying[model])
+        if models > 1 and model == sizes[_LIKELIEST]:
+            multiply(steadying[model])  # one alone is the mean itself
         for i in range(states):
             value = state[at + i] + values[i]
             if value > most:

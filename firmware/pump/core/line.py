@@ -20,14 +20,28 @@ _RISE = const(0)  # Q8 of raw
 _BEFORE = const(1)  # pressure of the look before, -1 at first
 _STORED = const(2)  # microsteps since the sum was zero
 _AT_ZERO = const(3)  # pressure then
-_WORDS = const(4)
+# Of the batch under way, which the motor makes evenly.
+_STEPS = const(4)
+_WINDOW_MS = const(5)
+_BEGAN_MS = const(6)
+_COUNTED = const(7)  # of its steps, looked at
+_WORDS = const(8)
+_MASK = const(0x3FFFFFFF)  # of times, which wrap (core/schedule.py)
+_HALF = const(0x20000000)
 _STORED_MAX = const(1 << 28)
 _SHARE_BITS = const(10)  # of a batch's window: times a batch's steps a small int
 
 
 @micropython.viper
-def _look(words: ptr32, memory: ptr32, pressure: int, steps: int) -> int:
+def _look(words: ptr32, memory: ptr32, pressure: int, now_ms: int) -> int:
     """Take in a pressure and the steps made since the one before; return FLAG_PRESSURE_*."""
+    window_ms = memory[_WINDOW_MS]
+    passed_ms = (((now_ms - memory[_BEGAN_MS]) & _MASK) ^ _HALF) - _HALF
+    if passed_ms > window_ms:
+        passed_ms = window_ms
+    made = (memory[_STEPS] * ((passed_ms << _SHARE_BITS) // window_ms)) >> _SHARE_BITS
+    steps = made - memory[_COUNTED]
+    memory[_COUNTED] = made
     before = memory[_BEFORE]
     if before < 0:
         before = pressure
@@ -58,18 +72,16 @@ class Line:
         self.words = words  # of the program that runs
         self._memory = array("i", [0] * _WORDS)
         self._memory[_BEFORE] = -1
-        self._steps = 0  # of the batch under way
-        self._window_ms = 1
-        self._began_ms = 0
-        self._counted = 0  # of them, looked at
+        self._memory[_WINDOW_MS] = 1
 
     @micropython.native
     def begin_batch(self, steps: int, window_ms: int, now_ms: int) -> None:
         """Note that the motor makes `steps` evenly in `window_ms` from now on; 0 stands."""
-        self._steps = steps
-        self._window_ms = window_ms
-        self._began_ms = now_ms
-        self._counted = 0
+        memory = self._memory
+        memory[_STEPS] = steps
+        memory[_WINDOW_MS] = window_ms
+        memory[_BEGAN_MS] = now_ms
+        memory[_COUNTED] = 0
 
     @micropython.native
     def look(self, pressure: int, now_ms: int) -> int:
@@ -77,12 +89,7 @@ class Line:
 
         Steps follow from the batch's even pace: asking the stepper would hold it each time.
         """
-        passed_ms = min(elapsed_ms(now_ms, self._began_ms), self._window_ms)
-        share = (passed_ms << _SHARE_BITS) // self._window_ms
-        made = (self._steps * share) >> _SHARE_BITS
-        steps = made - self._counted
-        self._counted = made
-        return _look(self.words, self._memory, pressure, steps)
+        return _look(self.words, self._memory, pressure, now_ms)
 
     @property
     def stored(self) -> int:

@@ -5,12 +5,25 @@ Begun and ended by commands, ticked by the App.  It outlives its end by a day, b
 one's caps begin with what was given.  Times are device ms and wrap at 2**30.
 """
 
-from pump.compat import micropython
+from pump.compat import micropython, ptr32
 from pump.core import intake
 from pump.core.controller import Controller
 from pump.core.line import Line
 from pump.core.schedule import Schedule, elapsed_ms
 from pump.spec import limits
+from pump.spec import record as at
+
+
+@micropython.viper
+def _write_inputs(
+    record: ptr32, tick: int, ticks: int, has_reading: bool, day_s: int, confirmed: int
+):
+    """Write what a tick sees of its therapy."""
+    record[at.TICK] = tick
+    record[at.ELAPSED_TICKS] = ticks
+    record[at.READING_PRESENT] = int(has_reading)
+    record[at.DAY_S] = day_s
+    record[at.CONFIRMED] = confirmed
 
 
 class Therapy:
@@ -69,9 +82,16 @@ class Therapy:
         self._decided_ms = now_ms
         ticks = self.schedule.begin(now_ms)
         self.tick += ticks
-        into_day_s = ticks % (limits.DAY_S // self._tick_s) * self._tick_s
-        self.day_s = (self.day_s + into_day_s) % limits.DAY_S
+        day_s = self.day_s + self._tick_s
+        if ticks > 1:
+            day_s += (ticks - 1) % (limits.DAY_S // self._tick_s) * self._tick_s
+        self.day_s = day_s % limits.DAY_S
         return ticks
+
+    @micropython.native
+    def write_inputs(self, record, ticks: int) -> None:
+        """Write what the tick that began sees of its therapy; ticks: what `begin_tick` said."""
+        _write_inputs(record, self.tick, ticks, self.has_reading, self.day_s, self.confirmed)
 
     @micropython.native
     def end_tick(self) -> None:
