@@ -239,15 +239,17 @@ class Commands:
         if not self._journal.start(words, factor, day_s, board.now_ms(), confirmed):
             return reasons.RESULT_NO_LOG
         self._supervisor.happen(EVENT_START)
+        therapy.controller = None  # freed before the next one is made
         controller = Controller(words, self._supervisor, history)
         controller.planner.work.now_us = board.now_us
         # Steps that an aborted batch still made belong to the therapy before.
         board.read_inputs(controller.record)
-        tick_s = words[layout.AT_TICK_S]
-        therapy.begin(controller, tick_s, factor, day_s, board.now_ms(), confirmed)
         self._link.send(messages.HISTORY, intake.copy_words(history, self._link.body))
         board.collect_garbage()
         board.start_watchdog()
+        # Last of all: the first tick waits for its reading a tenth of a tick, and no longer.
+        tick_s = words[layout.AT_TICK_S]
+        therapy.begin(controller, tick_s, factor, day_s, board.now_ms(), confirmed)
         # The first tick may be due later than the watchdog waits.
         board.grant_feeds(therapy.credit_ms())
         return reasons.RESULT_OK
