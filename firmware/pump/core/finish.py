@@ -156,14 +156,17 @@ class Finish:
         ]
         return block(entries)
 
+    @micropython.native
     def shift(self) -> None:
         """Warm start: guess and plan of the last tick, one tick on."""
         shift(self._guess_block)
 
+    @micropython.native
     def read(self) -> int:
         """Guess from the iteration; return the or of how far it would still change a carry."""
         return read(self._guess_block)
 
+    @micropython.native
     def run(self, move_before: int) -> bool:
         """Say whether a plan was found and proved optimal, from the guess as it stands."""
         refine_block = self._refine_block
@@ -173,6 +176,7 @@ class Finish:
         set_block[blocks.SET_MOVE_BEFORE] = before
         return _search(refine_block, refine_block, set_block, set_block, self._limits) == 1
 
+    @micropython.native
     def plan(self, moves, move_before: int) -> None:
         """Write the plan (N,), Q(data_bits), feasible exactly."""
         active_set.feasible(self._work.moves, moves, self._n, self._change, self._one, move_before)

@@ -70,6 +70,7 @@ class Planner:
         self.solver = self.solvers[self._estimator.likeliest]
         self.solver.follow(before.solver)
 
+    @micropython.native
     def plan(self, move_before: int) -> int:
         """Return this tick's move towards the rhythm's targets, 0..1, Q(data_bits)."""
         self.resting = False
@@ -95,6 +96,7 @@ class Planner:
             self._shift()
         return self._within_change(self.moves[0], move_before)
 
+    @micropython.native
     def fall_back(self, move_before: int) -> int:
         """Return the programmed fallback move, reached no faster than the change bound."""
         self.resting = False
@@ -102,6 +104,7 @@ class Planner:
         self._hold(self._fallback)
         return self._within_change(self._fallback, move_before)
 
+    @micropython.native
     def stand_still(self) -> int:
         """Return no move: pump or course ask for none, and the plan is the free response."""
         self._estimator.look_ahead()
@@ -110,12 +113,14 @@ class Planner:
         self._hold(0)
         return 0
 
+    @micropython.native
     def _hold(self, move: int) -> None:
         """Make the plan one constant move."""
         for i in range(self.horizon):
             self.moves[i] = move
         self.source = reasons.PLAN_FALLBACK
 
+    @micropython.native
     def _shift(self) -> None:
         """Let the plan of the tick before go on, its last move held."""
         for i in range(self.horizon - 1):
@@ -123,6 +128,7 @@ class Planner:
         self.source = reasons.PLAN_SHIFTED
         self._left -= 1
 
+    @micropython.native
     def _within_change(self, move: int, move_before: int) -> int:
         """Return `move`, no farther from the move before than the program allows upwards.
 

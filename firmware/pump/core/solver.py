@@ -12,7 +12,7 @@ the answer, and needs none of them where the last tick's set, shifted, is right 
 All state lives in arrays made once; data is Q(data_bits), moves in units of the full rate.
 """
 
-from pump.compat import const
+from pump.compat import const, micropython
 from pump.core import blocks, kernels
 from pump.core.finish import Finish
 from pump.spec import program as layout
@@ -102,6 +102,7 @@ class Solver:
         self.iterations = before.iterations
         self.solved = before.solved
 
+    @micropython.native
     def solve(self, move_before: int) -> None:
         """Solve for `demand`, with the last tick's move; sets solved and iterations."""
         began_us = self.work.now_us()
@@ -119,6 +120,7 @@ class Solver:
         work.finished = self.solved
         self.solve_us = (work.now_us() - began_us) & _US_WRAP
 
+    @micropython.native
     def _iterate(self, move_before: int) -> None:
         """Iterate by bursts, each followed by a try to finish; sets solved.
 
@@ -142,12 +144,14 @@ class Solver:
                 self.outputs_shift = 0
                 self.solved = True
 
+    @micropython.native
     def skip(self) -> None:
         """Say that this tick solved nothing."""
         self.solved = False
         self.iterations = 0
         self.solve_us = 0
 
+    @micropython.native
     def plan(self, moves) -> None:
         """Write the plan (N,), 0..1 and no change beyond its bound, Q(data_bits)."""
         self._finish.plan(moves, self._move_before)
