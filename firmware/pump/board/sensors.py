@@ -23,15 +23,15 @@ class Sensors:
     """Reads all board sensors into a tick record."""
 
     def __init__(self):
-        self._pressure = ADC(pins.PRESSURE)
-        self.pressure_raw = self._pressure.read_u16
-        self._reservoir = ADC(pins.RESERVOIR)
-        self._battery = ADC(pins.BATTERY)
+        # Bound once: each look-up of a method takes time.
+        self.pressure_raw = ADC(pins.PRESSURE).read_u16
+        self._reservoir_raw = ADC(pins.RESERVOIR).read_u16
+        self._battery_raw = ADC(pins.BATTERY).read_u16
         self._temperature = ADC(_TEMPERATURE)
-        self._door = Pin(pins.DOOR, Pin.IN, Pin.PULL_UP)
-        self._air = Pin(pins.AIR, Pin.IN, Pin.PULL_UP)
-        self._occlusion = Pin(pins.OCCLUSION, Pin.IN, Pin.PULL_UP)
-        self._driver = Pin(pins.DRIVER_FAULT, Pin.IN, Pin.PULL_UP)
+        self._door = Pin(pins.DOOR, Pin.IN, Pin.PULL_UP).value
+        self._air = Pin(pins.AIR, Pin.IN, Pin.PULL_UP).value
+        self._occlusion = Pin(pins.OCCLUSION, Pin.IN, Pin.PULL_UP).value
+        self._driver = Pin(pins.DRIVER_FAULT, Pin.IN, Pin.PULL_UP).value
 
     def are_plausible(self) -> bool:
         """Say whether the converter finds the chip at a temperature that chips have."""
@@ -41,13 +41,13 @@ class Sensors:
     def flags(self) -> int:
         """Return what door, air, occlusion and driver show, spec.reasons.FLAG_*."""
         flags = 0
-        if self._door.value():
+        if self._door():
             flags |= reasons.FLAG_DOOR_OPEN
-        if self._air.value():
+        if self._air():
             flags |= reasons.FLAG_AIR_IN_LINE
-        if self._occlusion.value():
+        if self._occlusion():
             flags |= reasons.FLAG_OCCLUSION
-        if self._driver.value():
+        if self._driver():
             flags |= reasons.FLAG_DRIVER_FAULT
         return flags
 
@@ -55,6 +55,6 @@ class Sensors:
     def read(self, record) -> None:
         """Write flags and raw ADC values, 0..65535, into the record's inputs."""
         record[at.BOARD_FLAGS] = self.flags()
-        record[at.PRESSURE_RAW] = self._pressure.read_u16()
-        record[at.RESERVOIR_RAW] = self._reservoir.read_u16()
-        record[at.BATTERY_RAW] = self._battery.read_u16()
+        record[at.PRESSURE_RAW] = self.pressure_raw()
+        record[at.RESERVOIR_RAW] = self._reservoir_raw()
+        record[at.BATTERY_RAW] = self._battery_raw()

@@ -156,30 +156,34 @@ class Controller:
     @micropython.native
     def decide(self) -> int:
         """Return the microsteps of this tick, from the record's inputs; fill its outputs."""
-        record = self.record
-        found = self.detectors.board(record, self._steps)
+        record, detectors, supervised = self.record, self.detectors, self.supervisor
+        rhythm, bounds = self.rhythm, self.limiter
+        account, ticks = bounds.account, record[at.ELAPSED_TICKS]
+        found = detectors.board(record, self._steps)
         self._estimate()
         estimator, planner = self.estimator, self.planner
-        course, level = self.course, estimator.estimate[self._output_state]
+        estimate = estimator.estimate
+        course, level = self.course, estimate[self._output_state]
         foreseen = self.fall.ticks_above() if course.phase == reasons.PHASE_CHASE else 0
-        course.advance(record[at.ELAPSED_TICKS], level, foreseen)
-        self.rhythm.look_ahead(record[at.DAY_S], course.target)
-        found |= self.detectors.course(
+        course.advance(ticks, level, foreseen)
+        rhythm.look_ahead(record[at.DAY_S], course.target)
+        found |= detectors.course(
             record,
-            estimator.estimate,
+            estimate,
             estimator.states,
             planner.source,
-            self.supervisor.state == reasons.STATE_RUNNING and not planner.resting,
-            self.limiter.account[limiter.REASON],
+            supervised.state == reasons.STATE_RUNNING and not planner.resting,
+            account[limiter.REASON],
         )
         found = self._supervise(found)
         move = self._next_move()
-        self.limiter.advance(record[at.ELAPSED_TICKS] - 1)
-        self.limiter.account[limiter.CONFIRMED] = record[at.CONFIRMED]
-        steps = self.limiter.limit(move, estimator.estimate[0])
+        if ticks > 1:
+            bounds.advance(ticks - 1)
+        account[limiter.CONFIRMED] = record[at.CONFIRMED]
+        steps = bounds.limit(move, estimate[0])
         self.move = move
         self._steps = steps
-        record[at.STATE] = self.supervisor.state
+        record[at.STATE] = supervised.state
         record[at.ALARMS] = found
         self._report(move, steps)
         return steps
@@ -255,9 +259,12 @@ class Controller:
     def _predict(self, move: int, ago: int) -> None:
         """Bring the estimate over one tick, which ended that many ticks ago."""
         rhythm, estimator = self.rhythm, self.estimator
-        ago %= self.words[layout.AT_TICKS_DAY]
-        day_s = self.record[at.DAY_S] - ago * self.words[layout.AT_TICK_S]
-        rhythm.delivered(move, day_s if day_s >= 0 else day_s + limits.DAY_S, estimator.state)
+        day_s = self.record[at.DAY_S]
+        if ago:
+            day_s -= ago % self.words[layout.AT_TICKS_DAY] * self.words[layout.AT_TICK_S]
+            if day_s < 0:
+                day_s += limits.DAY_S
+        rhythm.delivered(move, day_s, estimator.state)
         estimator.predict(rhythm.moves)
 
     @micropython.native

@@ -74,17 +74,12 @@ class Planner:
     def plan(self, move_before: int) -> int:
         """Return this tick's move towards the rhythm's targets, 0..1, Q(data_bits)."""
         self.resting = False
-        self._estimator.look_ahead()
-        model = self._estimator.likeliest
-        self._rhythm.bend(self.free, model)
+        estimator, rhythm, free = self._estimator, self._rhythm, self.free
+        estimator.look_ahead()
+        model = estimator.likeliest
+        rhythm.bend(free, model)
         solver = self.solver = self.solvers[model]
-        _demand_from(
-            self.free,
-            self.work.demand,
-            self.output_count,
-            self._rhythm.targets,
-            self._demand_max,
-        )
+        _demand_from(free, self.work.demand, self.output_count, rhythm.targets, self._demand_max)
         solver.solve(move_before)
         if solver.solved:
             solver.plan(self.moves)
