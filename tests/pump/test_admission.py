@@ -66,6 +66,7 @@ def framed(plain: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", NEEDS_KEY)
+@pytest.mark.hazard("unauthorised_order")
 def test_an_unsigned_order_is_refused(bench: Bench, kind: int) -> None:
     """A right checksum is no authority."""
     for body in (b"", START_BODY, bytes(40)):
@@ -92,6 +93,7 @@ def test_the_tag_of_one_order_does_not_serve_another(bench: Bench) -> None:
     assert_nothing_moved(bench)
 
 
+@pytest.mark.hazard("unauthorised_order")
 def test_every_flipped_bit_of_an_order_is_refused(bench: Bench) -> None:
     """Also in the tag; the checksum is made right again each time."""
     plain = plain_of(bench.host.frame(messages.START, START_BODY))
@@ -128,6 +130,7 @@ def test_a_forged_order_does_not_stand_in_the_way_of_the_true_one(bench: Bench) 
 # Replayed and reordered.
 
 
+@pytest.mark.hazard("unauthorised_order")
 def test_every_recorded_frame_of_a_session_is_refused_when_it_comes_again(
     program: Program,
 ) -> None:
@@ -151,6 +154,7 @@ def test_every_recorded_frame_of_a_session_is_refused_when_it_comes_again(
     assert_nothing_moved(bench)
 
 
+@pytest.mark.hazard("unauthorised_order")
 def test_an_order_that_was_overtaken_is_refused(bench: Bench) -> None:
     """Held back on the line and let go later: what came after it holds."""
     early = bench.host.frame(messages.PROGRAM_BEGIN, struct.pack("<I", 500))
@@ -291,6 +295,7 @@ def test_a_program_altered_after_it_was_sealed_is_refused(bench: Bench) -> None:
     assert upload(bench, altered, wire.seal(altered)) == OK
 
 
+@pytest.mark.hazard("wrong_program")
 def test_flipped_bits_of_a_program_with_its_checksum_made_right_are_refused(bench: Bench) -> None:
     """Whatever word it is: ranges are checked after the seal, so the seal is the reason."""
     draw = random.Random(11)
@@ -308,6 +313,7 @@ def test_a_program_cut_short_is_refused(bench: Bench) -> None:
     assert upload(bench, cut, wire.seal(bench.content)) == reasons.RESULT_PROGRAM_SEAL
 
 
+@pytest.mark.hazard("wrong_program")
 def test_a_program_sealed_for_another_pump_is_refused(bench: Bench) -> None:
     """Another patient's, perhaps."""
     seal = hmac.digest(bytes(32), bench.content, "sha256")
@@ -324,6 +330,7 @@ def running(program: Program) -> Bench:
     return bench
 
 
+@pytest.mark.hazard("unauthorised_order")
 def test_every_flipped_bit_of_a_reading_is_refused(program: Program) -> None:
     """A reading bent to zero would ask for the full rate."""
     bench = running(program)
@@ -339,6 +346,7 @@ def test_every_flipped_bit_of_a_reading_is_refused(program: Program) -> None:
     assert [record[at.READING_PRESENT] for record in records] == [0]
 
 
+@pytest.mark.hazard("unauthorised_order")
 def test_replayed_and_overtaken_readings_are_refused(program: Program) -> None:
     """Yesterday's low level played again would be believed otherwise."""
     bench = running(program)
@@ -376,6 +384,7 @@ def test_random_damage_to_a_whole_conversation_never_moves_the_motor(program: Pr
     assert_nothing_moved(bench)
 
 
+@pytest.mark.hazard("wrong_time")
 def test_the_time_of_day_is_the_one_that_was_signed(bench: Bench) -> None:
     """A therapy that follows the clock by night would give its peak by day."""
     frame = bench.host.frame(messages.START, struct.pack("<II", FACTOR, 6 * 3600))
@@ -385,6 +394,7 @@ def test_the_time_of_day_is_the_one_that_was_signed(bench: Bench) -> None:
     assert_nothing_moved(bench)
 
 
+@pytest.mark.hazard("wrong_time")
 def test_the_clock_factor_is_the_one_that_was_signed(bench: Bench) -> None:
     """A therapy run 300 times faster is an overdose."""
     frame = bench.host.frame(messages.START, struct.pack("<II", 1, 0))

@@ -263,6 +263,7 @@ def test_a_start_without_a_time_of_day_is_refused(bench: Bench) -> None:
     assert result == reasons.RESULT_BAD_LENGTH
 
 
+@pytest.mark.hazard("wrong_time")
 def test_the_pump_keeps_the_time_of_day_by_its_ticks_and_over_midnight(bench: Bench) -> None:
     """Also through ticks that it missed: the time is that of the patient, not of the readings."""
     bench.load()

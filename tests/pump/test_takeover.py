@@ -129,6 +129,7 @@ def test_an_order_that_takes_long_waits_for_the_tick(bench: Bench, program: Prog
         ),
     ],
 )
+@pytest.mark.hazard("wrong_program")
 def test_what_does_not_fit_is_refused_and_the_running_one_goes_on(
     bench: Bench, program: Program, changes: dict[int, int], result: int
 ) -> None:
@@ -154,6 +155,7 @@ def test_more_steps_than_the_tick_has_time_for_are_refused(program: Program) -> 
     assert quick.command(messages.TAKE_OVER, program.bytes[-4:]) == reasons.RESULT_OUT_OF_RANGE
 
 
+@pytest.mark.hazard("wrong_program")
 def test_only_the_program_that_the_order_names_takes_over(bench: Bench, program: Program) -> None:
     """None was sent, another was, only half of one was."""
     bench.start()
@@ -183,6 +185,7 @@ def test_no_program_takes_over_where_nothing_is_given(bench: Bench, program: Pro
         assert bench.command(kind, order) == reasons.RESULT_WRONG_STATE
 
 
+@pytest.mark.hazard("unauthorised_order")
 def test_an_order_without_the_key_or_out_of_order_is_refused(
     bench: Bench, program: Program
 ) -> None:

@@ -313,6 +313,7 @@ def place_of(name: str) -> int:
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, pair in OUT_OF_RANGE.items() for value in pair]
 )
+@pytest.mark.hazard("wrong_program")
 def test_a_program_with_one_scalar_out_of_range_does_not_run(
     words: array[int], name: str, value: int
 ) -> None:
