@@ -144,6 +144,8 @@ class App:
             self.relief.steps_back = 0
             if 0 < record[at.HEAP_FREE] < limits.HEAP_FREE_MIN:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_MEMORY_LOW
+            if record[at.TICK_US] > limits.DECISION_US_MAX:
+                record[at.BOARD_FLAGS] |= reasons.FLAG_LATE
             therapy.write_inputs(record, ticks)
             steps = therapy.controller.decide()
             if steps:

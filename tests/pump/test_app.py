@@ -544,6 +544,21 @@ def test_little_free_memory_is_told(bench: Bench) -> None:
     assert records[0][at.STATE] == reasons.STATE_RUNNING
 
 
+@pytest.mark.parametrize(
+    ("tick_us", "found"), [(40_000, 0), (40_001, 1 << spec_alarms.SOLVER_LATE)]
+)
+def test_a_decision_that_took_longer_than_its_pause_is_told_in_the_next_tick(
+    bench: Bench, tick_us: int, found: int
+) -> None:
+    """It goes on: the plan was certified, and its steps had their own time."""
+    bench.start()
+    bench.run(on_beat(1), 500)
+    bench.app.therapy.controller.record[at.TICK_US] = tick_us
+    late, after = bench.run(on_beat(3), 2500)
+    assert (late[at.ALARMS], after[at.ALARMS]) == (found, 0)
+    assert late[at.STATE] == reasons.STATE_RUNNING
+
+
 @pytest.mark.hazard("sensor_lost", "host_lost")
 def test_fallback_delivery_ends_in_a_standstill_that_only_a_person_ends(
     program: Program,

@@ -66,6 +66,8 @@ def _board(record: ptr32, words: ptr32, expected: int) -> int:
         found |= 1 << alarms.BATTERY_LOW
     if flags & reasons.FLAG_MEMORY_LOW:
         found |= 1 << alarms.MEMORY_LOW
+    if flags & reasons.FLAG_LATE:
+        found |= 1 << alarms.SOLVER_LATE
     return found
 
 

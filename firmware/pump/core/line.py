@@ -12,7 +12,7 @@ nothing allocated; pressures are raw ADC, times device ms that wrap at 2**30.
 from array import array
 
 from pump.compat import const, micropython, ptr32
-from pump.core.schedule import elapsed_ms
+from pump.core import schedule
 from pump.spec import limits, reasons
 from pump.spec import program as layout
 
@@ -26,8 +26,6 @@ _WINDOW_MS = const(5)
 _BEGAN_MS = const(6)
 _COUNTED = const(7)  # of its steps, looked at
 _WORDS = const(8)
-_MASK = const(0x3FFFFFFF)  # of times, which wrap (core/schedule.py)
-_HALF = const(0x20000000)
 _STORED_MAX = const(1 << 28)
 _SHARE_BITS = const(10)  # of a batch's window: times a batch's steps a small int
 
@@ -36,7 +34,8 @@ _SHARE_BITS = const(10)  # of a batch's window: times a batch's steps a small in
 def _look(words: ptr32, memory: ptr32, pressure: int, now_ms: int) -> int:
     """Take in a pressure and the steps made since the one before; return FLAG_PRESSURE_*."""
     window_ms = memory[_WINDOW_MS]
-    passed_ms = (((now_ms - memory[_BEGAN_MS]) & _MASK) ^ _HALF) - _HALF
+    passed_ms = (now_ms - memory[_BEGAN_MS]) & schedule.TIME_MASK
+    passed_ms = (passed_ms ^ schedule.TIME_HALF) - schedule.TIME_HALF
     if passed_ms > window_ms:
         passed_ms = window_ms
     made = (memory[_STEPS] * ((passed_ms << _SHARE_BITS) // window_ms)) >> _SHARE_BITS
@@ -140,7 +139,7 @@ class Relief:
     def go_on(self, pressure: int, flags: int, now_ms: int) -> None:
         """End it when its time has come."""
         made_ms = self._asked * limits.RELIEF_STEP_MS
-        over = elapsed_ms(now_ms, self._began_ms) > made_ms + limits.RELIEF_LOOK_MS
+        over = schedule.elapsed_ms(now_ms, self._began_ms) > made_ms + limits.RELIEF_LOOK_MS
         if over or pressure <= self._until_raw or flags & ~reasons.FLAG_OCCLUSION:
             self.end(now_ms)
 

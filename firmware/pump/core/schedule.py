@@ -12,13 +12,13 @@ from pump.compat import const, micropython
 from pump.spec import limits
 
 # 2**30 itself would not be a small int: computing with it takes memory, and a tick may not.
-_MASK = const(0x3FFFFFFF)
-_HALF = const(0x20000000)
+TIME_MASK = const(0x3FFFFFFF)
+TIME_HALF = const(0x20000000)
 
 
 def elapsed_ms(now_ms: int, since_ms: int) -> int:
     """Return now - since for wrapping times less than 2**29 ms (six days) apart."""
-    return (((now_ms - since_ms) & _MASK) ^ _HALF) - _HALF
+    return (((now_ms - since_ms) & TIME_MASK) ^ TIME_HALF) - TIME_HALF
 
 
 def has_room(tick_ms: int, steps: int) -> bool:
@@ -36,7 +36,7 @@ class Schedule:
         self.tick_ms = tick_ms
         self._early_ms = tick_ms // limits.EARLY_DIVISOR
         self._late_ms = tick_ms // limits.LATE_DIVISOR
-        self._last_ms = (now_ms - tick_ms) & _MASK  # when the last tick was due
+        self._last_ms = (now_ms - tick_ms) & TIME_MASK  # when the last tick was due
         self._called = False
         self._uncalled = 0  # ticks in a row that no reading called for
 
@@ -71,7 +71,7 @@ class Schedule:
             self._last_ms = now_ms
         else:
             # Their sum less 2**30: the sum itself might not be a small int.
-            self._last_ms = (self._last_ms - (_MASK - ticks * self.tick_ms) - 1) & _MASK
+            self._last_ms = (self._last_ms - (TIME_MASK - ticks * self.tick_ms) - 1) & TIME_MASK
         self._uncalled = 0 if self._called else min(self._uncalled + 1, 2)
         self._called = False
         return ticks

@@ -177,6 +177,12 @@ WORDS = {
         "Stop the therapy at the next occasion and start the pump anew",
         "twelve ticks: memory is counted that often",
     ),
+    alarms.SOLVER_LATE: (
+        "solver_late",
+        "A decision took longer than 40 ms, eight times what it should",
+        "Keep the log; take the pump out of use if it goes on",
+        "one tick after the decision",
+    ),
     alarms.SELF_TEST: (
         "self_test",
         "The pump's self-test failed; it does not infuse",

@@ -35,6 +35,7 @@ DOSE_LIMITED = const(25)
 MEMORY_LOW = const(26)
 SELF_TEST = const(27)
 SOFT_LIMIT = const(28)
+SOLVER_LATE = const(29)
 ALARM_MAX = const(29)  # bit 30 would not be a small int
 
 # Number, priority, action.
@@ -65,6 +66,7 @@ TABLE = (
     (RESERVOIR_LOW, LOW, WARN),
     (DOSE_LIMITED, LOW, WARN),
     (MEMORY_LOW, LOW, WARN),
+    (SOLVER_LATE, LOW, WARN),
     (SOFT_LIMIT, MEDIUM, WARN),
     (SELF_TEST, HIGH, WARN),  # the supervisor never leaves its self-test then
 )

@@ -30,5 +30,6 @@ WATCHDOG_MS = const(8000)  # the RP2040's watchdog reaches 8388 ms
 HISTORY_MS_MAX = const(90_000_000)  # a day and an hour: older deliveries weigh nothing
 TICK_MS_MIN = const(200)  # of device time: a tick's own work and the margin must fit
 HOST_SILENT_TICKS = const(2)  # without any reading, in a row, that are no alarm yet
+DECISION_US_MAX = const(40_000)  # frame in to frame out; above, the alarm: the pause before a tick
 HEAP_FREE_MIN = const(16_384)  # bytes; below, the memory alarm
 SILENCE_S_MAX = const(120)  # of an alarm's sound (Generic Infusion Pump requirements, 3.2.1)

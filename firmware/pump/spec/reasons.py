@@ -46,7 +46,7 @@ LIMIT_SOFT_DAY = const(10)
 LIMIT_SOFT_TARGET = const(11)  # acts at START only
 SOFT_LIMITS = const(0xF00)  # the bits of all of them
 
-# Board inputs, one bit each; a set bit is a fault or, of the memory, a warning.
+# Board inputs, one bit each; a set bit is a fault or, of memory and time, a warning.
 FLAG_DOOR_OPEN = const(1)
 FLAG_AIR_IN_LINE = const(2)
 FLAG_OCCLUSION = const(4)
@@ -55,6 +55,7 @@ FLAG_MEMORY_LOW = const(16)  # of the pump itself; not looked at between ticks
 FLAG_PRESSURE_HIGH = const(32)  # high, or rising as only a blocked line's does
 FLAG_PRESSURE_LOW = const(64)
 FLAG_LOG = const(128)  # of the pump itself: a page of the log does not hold
+FLAG_LATE = const(256)  # of the pump itself: the decision before took too long
 
 # The most urgent has the lowest number; each is an alarm too (spec.alarms).
 FAULT_NONE = const(0)
