@@ -76,6 +76,13 @@ def test_firmware_that_raises_is_a_violation(
     assert told == (0, ["the story ended in ZeroDivisionError: division by zero"])
 
 
+def test_a_worn_page_that_took_an_orders_record_calls_for_no_ticks_alarm(
+    programs: Programs,
+) -> None:
+    """In seed 33368 the program is sent anew at once after the page was worn."""
+    assert found(programs, range(33_368, 33_369)) == []
+
+
 @pytest.mark.hazard("overinfusion", "unheard_alarm", "lost_steps")
 def test_a_story_on_the_chip_breaks_no_invariant(programs: Programs) -> None:
     """Air in the line, and a power cut within a page; `--target emulator` tells the others."""

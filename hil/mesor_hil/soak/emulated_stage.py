@@ -107,17 +107,21 @@ class EmulatedStage:
     def exhaust_memory(self) -> None:
         """Do nothing."""
 
-    def wear_flash(self) -> bool:
+    def next_page(self) -> int:
+        """Return the number of the page after the newest."""
+        return self._newest() + 1
+
+    def wear_flash(self) -> int | None:
         """Spoil the erased page that comes next."""
         log = self.log()
         count = len(log) // journal.PAGE_BYTES
-        newest = self._newest()
-        for place in range(newest + 1, newest + 1 + count):
+        next_page = self.next_page()
+        for place in range(next_page, next_page + count):
             begin = place % count * journal.PAGE_BYTES
             if log[begin : begin + journal.PAGE_BYTES] == _ERASED:
                 self.target.board.spoil_flash(_RING_BEGIN + begin, bytes(journal.PAGE_BYTES))
-                return True
-        return False
+                return place
+        return None
 
     def cut_in_write(self, after_bytes: int) -> None:
         """Let the power go within one of the next pages: where no more come, it stays."""

@@ -77,6 +77,8 @@ class Soak:
         self._state = reasons.STATE_IDLE  # as the pump told it last
         self._coder, self._sequence, self._answered = FrameCoder(), 0, -1
         self._first_day_s = 0
+        self._ticks_told = 0
+        self._worn_page: int | None = None  # of the log
         self._session: SessionKeys | None = None
         self._has_program = self._is_watched = False
 
@@ -178,13 +180,21 @@ class Soak:
 
     def _command(self, kind: int, body: bytes = b"") -> None:
         """Send one command, and wait for its answer as long as one may take."""
-        stage = self._stage
+        stage, ticks, worn = self._stage, self._ticks_told, self._worn_page_comes()
         stage.write(self._coded(kind, body))
         self._watch()
         until_s = stage.now_s + stage.answer_time_s()
         while self._answered != self._sequence and stage.now_s < until_s:
             stage.advance(until_s)
             self._watch()
+        if worn and ticks == self._ticks_told and not self._worn_page_comes():
+            # The order's own page met it: that order is not kept, and every tick will be.
+            stands = self.witness.standstills
+            stands[:] = [entry for entry in stands if entry.alarm != reasons.FAULT_LOG]
+
+    def _worn_page_comes(self) -> bool:
+        """Say whether a page that will not hold has yet to be written."""
+        return self._worn_page is not None and self._stage.next_page() <= self._worn_page
 
     def _coded(self, kind: int, body: bytes) -> bytes:
         """Return the bytes of a frame."""
@@ -289,7 +299,8 @@ class Soak:
 
     def _flash_worn(self) -> None:
         """Let the next page of the log not hold what is written to it."""
-        if self._stage.wear_flash():
+        self._worn_page = self._stage.wear_flash()
+        if self._worn_page is not None:
             self.witness.lives[-1].flash_worn = True
             within_s = PIN_STOP_S + _TICKS_APART_MAX * self._tick_s
             self._must_stand(within_s, "flash_worn", reasons.FAULT_LOG)
@@ -317,7 +328,7 @@ class Soak:
         standstills[:] = [entry for entry in standstills if entry.begin_s <= now_s]
         standstills.append(Standstill(now_s + 1e-3, "no_power", 0))
         self._stage.power_on(float(self._draw.uniform(0.5, 9.0)))
-        self._session, self._state = None, reasons.STATE_IDLE
+        self._session, self._state, self._worn_page = None, reasons.STATE_IDLE, None
         self._coder, self._is_watched = FrameCoder(), False
         self._pass_until(self._stage.now_s + _BOOT_S)
         if self.witness.stopped_by_host_s is None:
@@ -347,6 +358,7 @@ class Soak:
                 words = list(struct.unpack(f"<{len(frame.body) // 4}i", frame.body))
                 witness.lives[-1].records.append(words)
                 self._state = words[at.STATE]
+                self._ticks_told += 1
                 stage.told()
             elif frame.kind == messages.ACK:
                 self._answered = int.from_bytes(frame.body[:2], "little")

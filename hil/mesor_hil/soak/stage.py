@@ -73,8 +73,12 @@ class Stage(Protocol):
         """Let the next plan run out of memory, where that can be done."""
         ...
 
-    def wear_flash(self) -> bool:
-        """Let the next page of the log not hold what is written to it; return whether."""
+    def next_page(self) -> int:
+        """Return the number of the log's page that is written next."""
+        ...
+
+    def wear_flash(self) -> int | None:
+        """Let the next page of the log not hold what is written to it; return its number."""
         ...
 
     def cut_in_write(self, after_bytes: int) -> None:
@@ -169,12 +173,16 @@ class TwinStage:
         if controller is not None:
             controller._next_move = exhausted
 
-    def wear_flash(self) -> bool:
+    def next_page(self) -> int:
+        """Return the number of the log's page that is written next."""
+        return self.target.app.journal.sequence
+
+    def wear_flash(self) -> int | None:
         """Program the next page's place to zeros, which nothing can be written over."""
-        flash = self.target.board.flash
-        begin = self.target.app.journal.sequence % flash.pages * journal.PAGE_BYTES
+        flash, page = self.target.board.flash, self.next_page()
+        begin = page % flash.pages * journal.PAGE_BYTES
         flash.content[begin : begin + journal.PAGE_BYTES] = bytes(journal.PAGE_BYTES)
-        return True
+        return page
 
     def cut_in_write(self, after_bytes: int) -> None:
         """Let the power go within a page."""
