@@ -42,12 +42,13 @@ def prove(words: Integers, model: int = 0) -> list[Bound]:
 
     The caller looks whether all hold.
     """
+    spans = _solver_spans(words, model)
     return [
         *_prove_plain(words),
-        *_prove_estimator(words, model),
+        *_prove_estimator(words, model, spans["outputs"]),
         *_prove_rhythm(words, model),
         *_prove_fall(words, model),
-        *_prove_solver(words, model),
+        *_prove_solver(spans),
         *prove_finish(words, model),
     ]
 
@@ -80,15 +81,15 @@ def _tables(words: Integers, model: int) -> tuple[Integers, Integers, Integers]:
 
 def _product(table: Integers, magnitudes: list[int], shift: int) -> int:
     """Return the bound of (table @ x + half) >> shift for |x_j| <= magnitudes_j."""
-    worst = max(
-        sum(abs(int(entry)) * most for entry, most in zip(row, magnitudes, strict=True))
-        for row in table
-    )
+    worst = max(np.abs(table).astype(object) @ np.array(magnitudes, dtype=object))
     return ((worst + (1 << (shift - 1))) >> shift) + 1
 
 
-def _prove_estimator(words: Integers, model: int) -> list[Bound]:
-    """Bound prediction, innovation, correction and free response."""
+def _prove_estimator(words: Integers, model: int, outputs: int) -> list[Bound]:
+    """Bound prediction, innovation, correction and free response.
+
+    outputs: proved magnitude of what a plan adds to the free response.
+    """
     transition, gains, free = _tables(words, model)
     states = int(words[layout.AT_STATES])
     state_max = int(words[layout.AT_STATE_MAX])
@@ -103,7 +104,7 @@ def _prove_estimator(words: Integers, model: int) -> list[Bound]:
     correction = _product(gains.reshape(-1, 1), [innovation], int(words[layout.AT_GAIN_SHIFT]))
     rest = _product(free, [state_max] * states, int(words[layout.AT_FREE_SHIFT]))
     rest += _bent(words, model)
-    planned = rest + _solver_spans(words, model)["outputs"]
+    planned = rest + outputs
     return [
         Bound("estimator.predicted", predicted, SMALL_INT),
         Bound("estimator.innovation", innovation, SMALL_INT),
@@ -179,11 +180,11 @@ def _prove_fall(words: Integers, model: int) -> list[Bound]:
     return bounds
 
 
-def _prove_solver(words: Integers, model: int) -> list[Bound]:
+def _prove_solver(spans: dict[str, int]) -> list[Bound]:
     """Bound every signal of the ADMM iteration."""
     return [
         Bound(f"solver.{signal}", magnitude, SMALL_INT if signal in _SMALL else INT32)
-        for signal, magnitude in _solver_spans(words, model).items()
+        for signal, magnitude in spans.items()
     ]
 
 
@@ -248,15 +249,11 @@ def _solver_spans(words: Integers, model: int) -> dict[str, int]:
 
 def _span_product(table: Integers, spans: _Span) -> list[int]:
     """Return the largest magnitude of each row of table @ x over the spans of x."""
-    largest = []
-    for row in table:
-        high = low = 0
-        for entry, least, most in zip(row, spans.low, spans.high, strict=True):
-            at_least, at_most = int(entry) * int(least), int(entry) * int(most)
-            high += max(at_least, at_most)
-            low += min(at_least, at_most)
-        largest.append(max(high, -low))
-    return largest
+    rises, falls = np.maximum(table, 0).astype(object), np.minimum(table, 0).astype(object)
+    least, most = spans.low.astype(object), spans.high.astype(object)
+    high = rises @ most + falls @ least
+    low = rises @ least + falls @ most
+    return [max(above, -below) for above, below in zip(high, low, strict=True)]
 
 
 def _hard_pull(low: int, high: int, caps: Integers) -> _Span:
