@@ -16,8 +16,11 @@ from mesor.program import Program, compile_program
 from mesor.record.log import RunRecord, read_log
 from mesor_hil.run import Order, execute
 from mesor_hil.scenarios import Scenario, load_scenario
+from mesor_hil.targets.emulator import EmulatorTarget
 from pump.spec import reasons
 from pump.spec import record as at
+
+from .chip_copies import in_a_copy
 
 SEED = 5
 SAMPLES = 200
@@ -47,11 +50,14 @@ def run_on(
 def emulated(
     noisy: Scenario,
     program: Program,
-    micropython_image: Path,
+    booted: EmulatorTarget,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[dict[str, object], RunRecord, bytes]:
-    """Return a run on the emulated Pico."""
-    return run_on("emulator", noisy, program, tmp_path_factory.mktemp("emulator") / "run")
+    """Return a run on a copy of the emulated Pico."""
+    folder = tmp_path_factory.mktemp("emulator") / "run"
+    run: tuple[dict[str, object], RunRecord, bytes]
+    run = in_a_copy(booted, lambda: run_on("emulator", noisy, program, folder))
+    return run
 
 
 def test_emulator_and_twin_decide_alike(
@@ -82,20 +88,20 @@ def test_the_emulated_run_keeps_time_memory_and_account(
     assert summary["replay"] == {"identical": True, "ticks": 12}
 
 
-def test_two_emulator_runs_of_one_seed_give_identical_bytes(
+def test_a_second_run_of_one_seed_from_a_boot_of_its_own_gives_identical_bytes(
     emulated: tuple[dict[str, object], RunRecord, bytes],
     noisy: Scenario,
     program: Program,
     tmp_path: Path,
 ) -> None:
-    """The log holds every frame with its emulated time: equal bytes are equal runs."""
+    """The log holds every frame with its emulated time; a copied board is as good as a booted."""
     _, _, again = run_on("emulator", noisy, program, tmp_path / "run")
     assert again == emulated[2]
 
 
 @pytest.mark.parametrize("name", ["gentamicin_pulse", "vancomycin_area", "fluorouracil_clock"])
 def test_emulator_and_twin_agree_on_every_course(
-    name: str, micropython_image: Path, tmp_path: Path
+    name: str, chip: EmulatorTarget, tmp_path: Path
 ) -> None:
     """Phase, target and area are decided words too: a pulse with its rest, an area, a rhythm."""
     whole = load_scenario(name)
@@ -112,9 +118,7 @@ def test_emulator_and_twin_agree_on_every_course(
         assert len(set(on_twin.telemetry[:, at.TARGET])) > 1
 
 
-def test_emulator_and_twin_agree_across_a_takeover(
-    micropython_image: Path, tmp_path: Path
-) -> None:
+def test_emulator_and_twin_agree_across_a_takeover(chip: EmulatorTarget, tmp_path: Path) -> None:
     """A program is taken over between two ticks, and both go on with the very same words."""
     whole = load_scenario("vancomycin_kidney_injury")
     entry = whole.programs[0].model_copy(update={"at_h": 0.5})

@@ -103,11 +103,10 @@ def test_a_pump_whose_key_this_host_does_not_hold_is_not_flashed(
 
 
 def test_a_running_board_makes_way_takes_the_files_and_starts_them(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, chip: EmulatorTarget
 ) -> None:
     """Real MicroPython, real mpremote: the old firmware is gone, the new main.py runs."""
-    target = EmulatorTarget(nothing_said)
-    PumpClient(target).hello()
+    PumpClient(chip).hello()
     heard: list[bytes] = []
 
     def hear(port: str) -> Identity:
@@ -122,11 +121,11 @@ def test_a_running_board_makes_way_takes_the_files_and_starts_them(
         return Identity("", 0, b"", "", 0)
 
     monkeypatch.setattr(flashing, "_await_pump", hear)
-    with PtyBridge(target) as bridge:
+    with PtyBridge(chip) as bridge:
         flashing.flash(bridge.port, nothing_said)
     assert (
         b"HOLDS ['main.py', 'pump', 'pump.check', 'pump.key'] ['a.txt', 'core'] 1024\r\n"
         in heard[0]
     )
-    assert len(target.board.resets) == 1
-    assert not target.board.resets[0].timed_out
+    assert len(chip.board.resets) == 1
+    assert not chip.board.resets[0].timed_out

@@ -11,6 +11,7 @@ import pytest
 
 from mesor_hil.scenarios import load_scenario
 from mesor_hil.soak import Programs, Soak, soak_seeds, story, violations
+from mesor_hil.targets.emulator import EmulatorTarget
 from mesor_hil.targets.twin import TwinBoard
 from pump.app import App
 from pump.core.controller import Controller
@@ -84,7 +85,7 @@ def test_a_worn_page_that_took_an_orders_record_calls_for_no_ticks_alarm(
 
 
 @pytest.mark.hazard("overinfusion", "unheard_alarm", "lost_steps")
-def test_a_story_on_the_chip_breaks_no_invariant(programs: Programs) -> None:
+def test_a_story_on_the_chip_breaks_no_invariant(chip: EmulatorTarget, programs: Programs) -> None:
     """Air in the line, and a power cut within a page; `--target emulator` tells the others."""
     assert list(soak_seeds(programs, range(7, 8), "emulator")) == [(7, [])]
 

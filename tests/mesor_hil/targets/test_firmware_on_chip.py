@@ -100,20 +100,21 @@ def test_a_tick_that_takes_memory_stops_the_motor_and_latches_a_fault(
     assert {state[1:] for state in states[2:]} == {(fault, reasons.FAULT_INTERNAL)}
 
 
-def test_maintenance_leaves_a_prompt_that_the_watchdog_lets_live(program: Program) -> None:
+def test_maintenance_leaves_a_prompt_that_the_watchdog_lets_live(
+    chip: EmulatorTarget, program: Program
+) -> None:
     """Files are copied through the REPL after a therapy as well, which takes minutes."""
-    target = EmulatorTarget(lambda _text: None)
-    client = start(target, program)
-    pass_seconds(target, client, 1.2)
+    client = start(chip, program)
+    pass_seconds(chip, client, 1.2)
     client.stop()
     client.make_way()
-    target.advance(target.now_s + 0.5)
-    target.read()
-    target.write(b"\x03")
-    pass_raw(target, 20.0)
-    target.write(b"print(6 * 7)\r\n")
-    assert b"42" in pass_raw(target, 1.0)
-    assert target.board.resets == []
+    chip.advance(chip.now_s + 0.5)
+    chip.read()
+    chip.write(b"\x03")
+    pass_raw(chip, 20.0)
+    chip.write(b"print(6 * 7)\r\n")
+    assert b"42" in pass_raw(chip, 1.0)
+    assert chip.board.resets == []
 
 
 def test_no_prompt_opens_to_whoever_holds_the_line(program: Program) -> None:
@@ -149,13 +150,14 @@ def test_a_program_that_fails_restarts_the_board_instead_of_opening_a_prompt(
     assert not any(reset.timed_out for reset in target.board.resets)
 
 
-def test_the_log_survives_in_the_chips_flash_and_the_account_goes_on(program: Program) -> None:
+def test_the_log_survives_in_the_chips_flash_and_the_account_goes_on(
+    chip: EmulatorTarget, program: Program
+) -> None:
     """Real MicroPython programs the pages; after a power cut they are all there, and count."""
-    target = EmulatorTarget(lambda _text: None)
-    client = start(target, program)
-    pass_seconds(target, client, 3.5)
-    made = target.step_edges()
-    again = EmulatorTarget(lambda _text: None, target.board.flash_image())
+    client = start(chip, program)
+    pass_seconds(chip, client, 3.5)
+    made = chip.step_edges()
+    again = EmulatorTarget(lambda _text: None, chip.board.flash_image())
     client = PumpClient(again, keys_of=again.keys_of)
     client.hello()
     log = device_log(client.read_log())
