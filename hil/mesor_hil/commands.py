@@ -66,6 +66,13 @@ def run(
             "may be repeated."
         ),
     ] = None,
+    take_over: Annotated[
+        Path | None,
+        typer.Option(
+            help="Therapy file to watch: whenever it is written, it is compiled and takes the "
+            "running program over."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one scenario closed loop against one target, and judge it."""
@@ -89,11 +96,14 @@ def run(
     with _progress(console) as bar:
         task = bar.add_task(loaded.name, total=None, level="")
 
+        def say(text: str) -> None:
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
         def progress(tick: int, ticks: int, conc_mg_l: float) -> None:
             bar.update(task, completed=tick, total=ticks, level=f"{conc_mg_l:5.1f} mg/L")
 
-        order = Order(loaded, target, used_seed, folder)
-        summary = execute(order, bar.console.print, progress)
+        order = Order(loaded, target, used_seed, folder, take_over)
+        summary = execute(order, say, progress)
     if as_json:
         _print_json(summary)
     else:

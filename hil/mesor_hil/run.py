@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mesor.errors import ScenarioError
 from mesor.link import PumpClient
 from mesor.link.frames import Frame
 from mesor.program import CERTIFICATE_SAMPLES, Program, compile_program
@@ -18,8 +19,9 @@ from mesor.record.replay import replay
 from mesor.report.junit import write_junit
 from mesor.report.page import write_report
 from mesor_hil.plant import ConcentrationSensor
-from mesor_hil.scenarios import LaterProgram, Scenario, draw_patient, resolved_toml
+from mesor_hil.scenarios import Scenario, draw_patient, resolved_toml
 from mesor_hil.session import Progress, Session, Step, Trace
+from mesor_hil.takeovers import Scripted, Source, Takeover, WatchedFile
 from mesor_hil.targets import EMULATOR, TWIN, open_target
 from mesor_hil.targets.target import Target
 from mesor_hil.verdict import RunFacts, summarise
@@ -36,6 +38,12 @@ class Order:
     target: str
     seed: int
     folder: Path
+    take_over: Path | None = None  # a therapy file to watch: what it holds takes over
+
+    @property
+    def is_simulated(self) -> bool:
+        """Say whether time is the bench's own, so that the same run gives the same bytes."""
+        return self.target in (EMULATOR, TWIN)
 
 
 def execute(
@@ -54,17 +62,18 @@ def execute(
     """
     scenario = order.scenario.model_copy(update={"seed": order.seed})
     order = replace(order, scenario=scenario)
+    watched = _watched(order, samples, say)
     if program is None:
         say("Compiling and certifying the program")
         program = compile_program(scenario.problem(), samples)
-    later = [_Later(entry.at_h, _compiled(order, entry, samples)) for entry in scenario.programs]
+    sources: list[Source] = [Scripted(scenario, samples), *watched]
     say(f"Preparing the target: {order.target}")
     target = open_target(order.target, say)
     order.folder.mkdir(parents=True, exist_ok=True)
     log_path = order.folder / "run.mcap"
     try:
         with RunLog(log_path) as log:
-            trace = _record(order, program, later, target, log, progress)
+            trace = _record(order, program, sources, target, log, say, progress)
     finally:
         target.close()
     say("Re-executing every tick from the log")
@@ -80,25 +89,29 @@ def execute(
     return summary
 
 
-@dataclass(frozen=True, slots=True)
-class _Later:
-    """A program that takes over at_h into the therapy."""
-
-    at_h: float
-    content: bytes
-
-
-def _compiled(order: Order, entry: LaterProgram, samples: int) -> bytes:
-    """Return the program of a later entry, certified like the first one."""
-    return compile_program(order.scenario.therapy_from(entry).problem(), samples).bytes
+def _watched(order: Order, samples: int, say: Say) -> list[WatchedFile]:
+    """Return the file that the order names, watched from now on."""
+    path = order.take_over
+    if path is None:
+        return []
+    if path.is_dir() or not path.parent.is_dir():
+        raise ScenarioError(
+            f"--take-over names {path}, which is a folder or in none; name a file in a folder "
+            "that is there."
+        )
+    watched = WatchedFile(path, order.scenario, samples, real_time=not order.is_simulated)
+    if watched.stood_before:
+        say(f"{path} is there already; it takes over once it is written anew.")
+    return [watched]
 
 
 def _record(
     order: Order,
     program: Program,
-    later: list[_Later],
+    sources: list[Source],
     target: Target,
     log: RunLog,
+    say: Say,
     progress: Progress,
 ) -> Trace:
     """Run the session with everything that crosses the wire or the pins going to `log`."""
@@ -111,6 +124,16 @@ def _record(
         time_ns = round(target.now_s * 1e9)
         log.pins(time_ns, target.step_edges() or 0, step.edges)
         log.truth(time_ns, _truth(step, scenario.therapy.tick_s))
+
+    def on_takeover(takeover: Takeover) -> None:
+        log.takeover(round(target.now_s * 1e9), takeover.summary())
+        if takeover.new.text is not None:
+            name = takeover.file_name
+            log.attach(name, takeover.new.text.encode())
+            (order.folder / name).write_text(takeover.new.text, encoding="utf-8")
+        for sentence in takeover.new.warnings:
+            say(f"Warning: {sentence}")
+        say(takeover.sentence)
 
     log.note(
         {
@@ -127,13 +150,13 @@ def _record(
     client.upload(program.bytes)
     patient = draw_patient(scenario, order.seed)
     sensor = ConcentrationSensor(scenario.sensor.settings(), order.seed)
-    programs = [(one.at_h * 3600.0, one.content) for one in later]
-    return Session(scenario, target, client, patient, sensor, programs).run(on_step, progress)
+    session = Session(scenario, target, client, patient, sensor, sources)
+    return session.run(on_step, progress, on_takeover)
 
 
 def _challenge(order: Order) -> bytes | None:
     """Return what opens the session: a simulated run must give the same bytes again."""
-    if order.target not in (EMULATOR, TWIN):
+    if not order.is_simulated:
         return None
     digest = hashlib.sha256(f"{order.scenario.name} {order.seed}".encode()).digest()
     return digest[: messages.CHALLENGE_BYTES]

@@ -9,6 +9,7 @@ time is that divided by the bench's clock factor.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mesor.errors import LinkError
+from mesor.errors import LinkError, RefusedError
 from mesor.link import PumpClient
 from mesor.patients import VirtualPatient
 from mesor.program import line
 from mesor_hil.faults import FaultEvent, fault_events
 from mesor_hil.plant import BLOCKS, ConcentrationSensor, Line, SensorReading
 from mesor_hil.scenarios import Scenario
+from mesor_hil.takeovers import NewProgram, Source, Takeover
 from mesor_hil.targets.board_faults import BOARD_FAULTS, VoltageFault
 from mesor_hil.targets.target import Target
 from pump.spec import reasons
@@ -34,6 +36,7 @@ _LINE_STEP_S = 0.02  # how finely a blocked line's pressure is followed
 _NOISE_BYTES = 300  # before each reading while the line is noisy
 _SILENCE_TICKS = 2  # without a record the pump is taken for dead
 _START_MARGIN_SHARE = 0.05  # of a tick: from START to the first reading
+_UPLOAD_S = 5.0  # device time that sending a program before a tick may take
 
 Progress = Callable[[int, int, float], None]  # tick, ticks, true concentration mg/L
 
@@ -62,9 +65,11 @@ class Trace:
     edges_back_total: int = 0  # while DIRECTION said backwards
     line: Line | None = None  # as the run left it
     edges_after_stop: int | None = None  # after a board fault had had its time; None without one
+    takeovers: list[Takeover] = field(default_factory=list)  # also those that were refused
 
 
 OnStep = Callable[[Step], None]
+OnTakeover = Callable[[Takeover], None]
 
 
 class Session:
@@ -77,9 +82,9 @@ class Session:
         client: PumpClient,
         patient: VirtualPatient,
         sensor: ConcentrationSensor,
-        programs: Sequence[tuple[float, bytes]] = (),
+        sources: Sequence[Source] = (),
     ) -> None:
-        """programs: those that are sent later, and at which therapy time in s, in order."""
+        """Join them; sources: where programs come from that take over while the therapy runs."""
         self._scenario, self._target, self._client = scenario, target, client
         self._patient, self._sensor = patient, sensor
         self._mechanics = scenario.pump.mechanics()
@@ -97,11 +102,22 @@ class Session:
         self._commanded = 0  # microsteps of the records since the last dose
         self._edges_before = 0
         self._edges_pushed = 0
-        self._programs = deque(programs)
+        self._sources = sources
+        self._look_s = min((source.look_s for source in sources), default=math.inf)
+        self._looked_s = 0.0
+        self._tick = -1  # the last that was decided
+        self._trace = Trace()
 
-    def run(self, on_step: OnStep | None = None, progress: Progress | None = None) -> Trace:
+    def run(
+        self,
+        on_step: OnStep | None = None,
+        progress: Progress | None = None,
+        on_takeover: OnTakeover | None = None,
+    ) -> Trace:
         """Start the therapy, run all ticks, stop it; raise LinkError when the pump goes silent."""
-        trace = Trace(counted_at_pin=self._target.step_edges() is not None)
+        trace = self._trace
+        trace.counted_at_pin = self._target.step_edges() is not None
+        self._on_takeover = on_takeover
         trace.line = self._line
         self._edges_before = self._edges_pushed = self._target.step_edges() or 0
         self._back_before = self._target.step_edges_back()
@@ -120,7 +136,8 @@ class Session:
                 trace.steps.append(step)
                 if on_step is not None:
                     on_step(step)
-                self._send_programs(step.time_s)
+                self._tick = tick
+                self._take_over()
                 if progress is not None:
                     progress(tick + 1, self._scenario.tick_count, step.conc_mg_l)
             self._pass_until(start_s + self._scenario.tick_count * self._device_tick_s)
@@ -160,12 +177,36 @@ class Session:
             time_s, conc_mg_l, reading, record, edges, dose_mg, self._target.now_s - sent_s
         )
 
-    def _send_programs(self, time_s: int) -> None:
-        """Send the programs whose time has come; each takes over before the next tick."""
-        while self._programs and self._programs[0][0] <= time_s:
-            _, content = self._programs.popleft()
-            self._client.upload(content)
-            self._client.take_over(content)
+    def _take_over(self) -> None:
+        """Send the programs that are due; each decides from the next tick on, or is refused."""
+        self._looked_s = self._target.now_s
+        for source in self._sources:
+            for new in source.due(self._tick * self._tick_s):
+                number = len(self._trace.takeovers) + 1
+                time_s = (self._tick + 1) * self._tick_s
+                takeover = Takeover(number, time_s, new, self._refusal(new))
+                self._trace.takeovers.append(takeover)
+                if self._on_takeover is not None:
+                    self._on_takeover(takeover)
+
+    def _refusal(self, new: NewProgram) -> str | None:
+        """Let a program take over; return why it does not, None where it does."""
+        if new.refusal is not None:
+            return new.refusal
+        try:
+            self._client.upload(new.content)
+            self._client.take_over(new.content)
+        except RefusedError as refused:
+            if new.scripted:
+                raise
+            return str(refused)
+        return None
+
+    def _look(self, until_s: float) -> None:
+        """Let what came since the last tick take over, where there is time to send it."""
+        now_s = self._target.now_s
+        if now_s - self._looked_s >= self._look_s and until_s - now_s >= _UPLOAD_S:
+            self._take_over()
 
     def _answer(
         self, tick: int, reading: SensorReading | None, due_s: float
@@ -257,9 +298,10 @@ class Session:
         """Let device time pass; the client keeps what the pump sends meanwhile."""
         while self._target.now_s < until_s:
             if self._line.block is None:
-                self._target.advance(until_s)
+                self._target.advance(min(until_s, self._target.now_s + self._look_s))
             else:
                 self._target.advance(min(until_s, self._target.now_s + _LINE_STEP_S))
                 self._push_line(self._target.step_edges() or 0)
                 self._show_pressure()
             self._client.receive()
+            self._look(until_s)

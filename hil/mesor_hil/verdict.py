@@ -111,6 +111,7 @@ def summarise(
         "tick_us": {"median": float(np.median(answer_us)), "max": max(answer_us)},
         "heap_free_bytes": {"first": int(heap[0]), "last": int(heap[-1])} if len(heap) else None,
         "alarms": _alarms(scenario, records),
+        "takeovers": [takeover.summary() for takeover in trace.takeovers],
         "replay": {"identical": replayed.identical, "ticks": replayed.ticks},
         "certificate": _certificate(program),
     }

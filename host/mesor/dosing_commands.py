@@ -37,6 +37,13 @@ NextOption = Annotated[float | None, typer.Option(help="Time of the next dose, h
 SyringeOption = Annotated[
     float | None, typer.Option(help="Drug in the syringe of --out, mg/mL; else one is chosen.")
 ]
+RunningOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Therapy or scenario that runs: --out keeps its syringe, pump and tick, so that it "
+        "can take over (mesor run --take-over)."
+    ),
+]
 BankOption = Annotated[
     bool, typer.Option(help="Give --out models of other clearances, for the pump to weigh.")
 ]
@@ -79,6 +86,7 @@ def prescribe(
     target: TargetOption = None,
     next_at: NextOption = None,
     syringe_mg_ml: SyringeOption = None,
+    running: RunningOption = None,
     bank: BankOption = False,
     out: OutOption = None,
     plot: PlotOption = None,
@@ -92,7 +100,7 @@ def prescribe(
     from mesor.dosing.prescription.machine_readable import as_json_object
     from mesor.dosing.prescription.report import print_prescription
 
-    _check_options(out, plot, syringe_mg_ml)
+    _check_options(out, plot, syringe_mg_ml, running)
     file = read_table(PatientFile, read_file(patient), str(patient))
     if file.dose and doses is not None:
         raise DosingError(f"{patient} has [[dose]] and --doses names {doses}; keep one of them.")
@@ -111,9 +119,11 @@ def prescribe(
     texts: dict[Path, str] = {}
     notes: tuple[str, ...] = ()
     if out is not None:
+        from mesor.dosing.prescription.running import read_running
         from mesor.dosing.prescription.therapy import therapy_text
 
-        texts[out], notes = therapy_text(found, syringe_mg_ml, bank)
+        kept = None if running is None else read_running(running)
+        texts[out], notes = therapy_text(found, syringe_mg_ml, bank, kept)
     if plot is not None:
         from mesor.dosing.prescription.plot import plot_page
 
@@ -131,8 +141,14 @@ def prescribe(
         console.print(note, highlight=False)
 
 
-def _check_options(out: Path | None, plot: Path | None, syringe_mg_ml: float | None) -> None:
+def _check_options(
+    out: Path | None, plot: Path | None, syringe_mg_ml: float | None, running: Path | None
+) -> None:
     """Raise DosingError for options that have nothing to act on, or one file for two."""
+    if running is not None and out is None:
+        raise DosingError(f"--running {running} is for the therapy of --out; give --out too.")
+    if running is not None and syringe_mg_ml is not None:
+        raise DosingError("--running keeps the syringe that runs; leave out --syringe-mg-ml.")
     if syringe_mg_ml is not None and out is None:
         raise DosingError(
             f"--syringe-mg-ml {syringe_mg_ml:g} mg/mL is of the therapy of --out; give --out too."

@@ -7,6 +7,7 @@
     ├── DosingError     a covariate, genotype or level from which no dose can follow
     ├── ProgramError    a therapy that cannot be compiled or certified
     ├── LinkError       the board does not answer, or answers wrongly
+    │   └── RefusedError    it answers, and says no to one command
     └── RecordError     a run's folder or log cannot be read
 
 Each message is one sentence: what was got, what is allowed, the unit, what to do.
@@ -37,6 +38,10 @@ class ProgramError(MesorError):
 
 class LinkError(MesorError):
     """The pump cannot be reached, or refused a command."""
+
+
+class RefusedError(LinkError):
+    """The pump refused a command; its message is the pump's reason."""
 
 
 class RecordError(MesorError):

@@ -32,7 +32,11 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
 
 def load_therapy(name_or_path: str | Path) -> TherapyFile:
     """Return the therapy in a scenario or in a therapy file."""
-    text, source = _text_and_source(name_or_path)
+    return read_therapy(*_text_and_source(name_or_path))
+
+
+def read_therapy(text: str, source: str) -> TherapyFile:
+    """Return the therapy that the TOML text of a scenario or a therapy file states."""
     return read_table(Scenario if _is_scenario(text) else TherapyFile, text, source)
 
 

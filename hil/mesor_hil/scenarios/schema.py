@@ -264,6 +264,16 @@ class Scenario(TherapyFile):
         whole["therapy"] |= entry.therapy
         return check_table(TherapyFile, whole, f"the program sent at {entry.at_h:g} h")
 
+    def with_therapy(self, therapy: TherapyFile) -> Scenario:
+        """Return this scenario under another therapy; raise ScenarioError where it cannot be.
+
+        A therapy file without [pump] is for the pump that is there.
+        """
+        whole = self.model_dump(mode="json", exclude_none=True) | {"programs": []}
+        sections = {"drug", "model", "therapy", "bank"} | ({"pump"} & therapy.model_fields_set)
+        whole |= therapy.model_dump(mode="json", include=sections, exclude_none=True)
+        return check_table(Scenario, whole, f"the therapy {therapy.name!r} in this run")
+
     def _check_step_rate(self) -> None:
         """Raise when the full rate asks for more steps than fit into a device tick."""
         per_step_mg = self.pump.mechanics().dose_mg(1, self.drug.conc_mg_ml)

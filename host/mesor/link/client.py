@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mesor.errors import LinkError
+from mesor.errors import LinkError, RefusedError
 from mesor.link.frames import Frame, FrameCoder
 from mesor.link.keys import PumpKeys, SessionKeys
 from mesor.link.pipe import Pipe
@@ -137,7 +137,7 @@ class PumpClient:
         return identity
 
     def upload(self, program: bytes) -> None:
-        """Seal a program and send it; raise LinkError where the pump refuses it."""
+        """Seal a program and send it; raise RefusedError where the pump does not take it."""
         keys = self._keys or PumpKeys(b"", b"")  # without keys the first command says so
         self._command(messages.PROGRAM_BEGIN, struct.pack("<I", len(program) // 4))
         for offset in range(0, len(program), messages.CHUNK_BYTES_MAX):
@@ -161,7 +161,7 @@ class PumpClient:
     def take_over(self, program: bytes) -> None:
         """Let a program that was uploaded beside the running one decide from the next tick on.
 
-        Raises LinkError, and the running one goes on, where the pump refuses it.
+        Raises RefusedError, and the running one goes on, where the pump refuses it.
         """
         self._command(messages.TAKE_OVER, program[-4:])
 
@@ -285,10 +285,10 @@ class PumpClient:
 
     @staticmethod
     def _raise_unless_ok(result: int) -> None:
-        """Raise LinkError with the pump's reason."""
+        """Raise RefusedError with the pump's reason."""
         if result != reasons.RESULT_OK:
             text = _RESULT_TEXT.get(result, f"refused with result {result}")
-            raise LinkError(f"The pump {text}.")
+            raise RefusedError(f"The pump {text}.")
 
     def _next(self) -> int:
         """Return the next sequence number, 0..65535."""

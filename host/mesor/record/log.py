@@ -30,6 +30,7 @@ from mesor.record.topics import (
     NOTES,
     PINS,
     SCHEMAS,
+    TAKEOVER,
     TELEMETRY,
     TO_PUMP,
     TRUTH,
@@ -141,6 +142,10 @@ class RunLog:
     def pins(self, time_ns: int, edges_total: int, edges: int) -> None:
         """Add the STEP edges so far and since the tick before."""
         self._add(PINS, time_ns, {"edges_total": edges_total, "edges": edges})
+
+    def takeover(self, time_ns: int, content: dict[str, Any]) -> None:
+        """Add what was to take the running program over, and what became of it."""
+        self._add(TAKEOVER, time_ns, content)
 
     def attach(self, name: str, content: bytes) -> None:
         """Add a whole file."""

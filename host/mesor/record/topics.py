@@ -19,6 +19,7 @@ TRUTH: Final = "/truth"
 PINS: Final = "/pins"
 ATTACHMENT: Final = "/attachment"  # binds an attachment into the chain
 NOTES: Final = "/notes"  # binds the notes
+TAKEOVER: Final = "/takeovers"  # what was to take over, and what became of it
 END: Final = "/end"  # the last message of a run that closed its log
 
 _NUMBER = {"type": "number"}
@@ -41,6 +42,15 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     PINS: _schema({"edges_total": _NUMBER, "edges": _NUMBER}),
     ATTACHMENT: _schema({"name": _TEXT, "sha256": _TEXT}),
     NOTES: {"type": "object", "additionalProperties": _TEXT},
+    TAKEOVER: _schema(
+        {
+            "t_s": _NUMBER,
+            "source": _TEXT,
+            "program": _TEXT,
+            "taken_over": {"type": "boolean"},
+            "sentence": _TEXT,
+        }
+    ),
     END: _schema({"messages": {"type": "integer"}}),
 }
 

@@ -32,7 +32,7 @@ def print_verdict(summary: dict[str, Any], console: Console | None = None) -> No
             mark,
         )
     console.print(table)
-    console.print(_figures(summary))
+    console.print(escape(_figures(summary)))
     colour = "green" if passed else "red"
     console.print(f"[bold {colour}]{summary['verdict'].upper()}[/]  {NOTICE}")
 
@@ -48,6 +48,7 @@ def _figures(summary: dict[str, Any]) -> str:
     for name, reached, standard in course_figures(summary):
         beside = "" if standard == "none" else f" (standard dose {standard})"
         lines.append(f"{name} {reached}{beside}")
+    lines += [takeover["sentence"] for takeover in summary.get("takeovers", ())]
     volume, solver, replayed = summary["volume"], summary["solver"], summary["replay"]
     where = "at the STEP pin" if volume["counted_at_pin"] else "by the pump"
     lines.append(f"delivered {volume['delivered_ml']:.3f} mL counted {where}")

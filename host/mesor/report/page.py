@@ -58,6 +58,7 @@ value is in run.mcap.</figcaption>
 </figure>
 <noscript><p>The plots need JavaScript; what they show is in run.mcap.</p></noscript>
 {alarms}
+{takeovers}
 {course}
 {figures}
 {origin}
@@ -98,6 +99,7 @@ def _page(summary: dict[str, Any], run: RunRecord) -> str:
         checks=_check_table(summary["checks"]),
         plots=plots(run),
         alarms=_alarm_table(summary["alarms"]),
+        takeovers=_table("New programs", _takeovers(summary), ("from", "what happened")),
         course=_table(
             "What was reached", course_figures(summary), ("", "closed loop", "standard dose")
         ),
@@ -169,6 +171,14 @@ def _alarm_table(alarms: list[dict[str, Any]]) -> str:
         for alarm in alarms
     ]
     return _table("Alarms", rows, ("at", "alarm", "priority", "cause", "what to do"))
+
+
+def _takeovers(summary: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return the programs that took over or were refused, in their order."""
+    return [
+        (f"{takeover['t_s'] / 3600.0:.4g} h", takeover["sentence"])
+        for takeover in summary.get("takeovers", ())
+    ]
 
 
 def _table(title: str, rows: Iterable[tuple[str, ...]], columns: tuple[str, ...] = ()) -> str:

@@ -17,6 +17,7 @@ from mesor.dosing.kinetics import KineticModel, steady_rate_mg_h
 from mesor.dosing.prescription.belief import DRAWS, belief
 from mesor.dosing.prescription.chase import LONGER, Chase, chase_of
 from mesor.dosing.prescription.prescription import Prescription
+from mesor.dosing.prescription.running import Running
 from mesor.errors import DosingError, MesorError
 from mesor.input_tables import read_table
 from mesor.program.course import Kind
@@ -70,13 +71,19 @@ def write_therapy(
 
 
 def therapy_text(
-    found: Prescription, syringe_mg_ml: float | None, bank: bool = False
+    found: Prescription,
+    syringe_mg_ml: float | None,
+    bank: bool = False,
+    running: Running | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Return the therapy file, read as the compiler reads it, and what must be told of it.
 
-    bank: with models of other clearances, as far apart as the patients believed possible.
+    bank: with models of other clearances, as far apart as the patients believed possible;
+    running: a therapy that this one is to take over, whose syringe, pump and beat it keeps.
     Raises DosingError where the pump cannot hold the aim.
     """
+    if running is not None and syringe_mg_ml is None:
+        syringe_mg_ml = running.conc_mg_ml
     table = _table(found, syringe_mg_ml)
     if found.order.drug.target.index == "effect_site_level":
         ke0_per_h = likeliest(found).ke0_per_h
@@ -85,6 +92,8 @@ def therapy_text(
     if bank:
         table["bank"] = _bank_table(found)
     notes = _notes(found, table["drug"]["conc_mg_ml"])
+    if running is not None:
+        notes += running.keep(table)
     comments = [
         "Written by mesor prescribe.  Research software, not a medical device.",
         *notes,

@@ -12,7 +12,8 @@ import pytest
 from mesor.dosing.library import drug_names, load_drug
 from mesor.dosing.patient_file import PatientFile, covariates
 from mesor.dosing.prescription import Order, Prescription, prescribe
-from mesor.dosing.prescription.therapy import likeliest, write_therapy
+from mesor.dosing.prescription.running import read_running
+from mesor.dosing.prescription.therapy import likeliest, therapy_text, write_therapy
 from mesor.dosing.rhythm import FLUOROURACIL_LEVEL
 from mesor.errors import DosingError
 from mesor.input_tables import read_table
@@ -193,3 +194,27 @@ def test_a_bank_spans_the_clearances_believed_possible(tmp_path: Path) -> None:
     assert own == 1.0
     assert low * high == pytest.approx(1.0, rel=1e-2)
     assert math.log(high) == pytest.approx(max(math.log(1.5), 1.645 * spread), rel=0.1)
+
+
+def test_a_therapy_for_a_running_pump_keeps_its_syringe_and_beat(tmp_path: Path) -> None:
+    """Else the pump refuses the takeover: its account is in microsteps of the drug that runs."""
+    text, _ = therapy_text(prescribed("vancomycin"), 50.0)
+    running = tmp_path / "running.toml"
+    running.write_text(
+        text.replace("tick_s = 300", "tick_s = 120\nhorizon = 15")
+        + "[pump]\nsyringe_area_mm2 = 300\n[patient]\nnot = 'looked at'\n"
+    )
+    new, notes = therapy_text(prescribed("vancomycin"), None, running=read_running(running))
+    therapy = read_table(TherapyFile, new, "the therapy")
+    assert therapy.drug.conc_mg_ml == 50.0
+    assert (therapy.therapy.tick_s, therapy.therapy.horizon) == (120, 15)
+    assert therapy.pump.syringe_area_mm2 == 300.0
+    assert any("120 s" in note for note in notes)
+
+
+def test_what_no_pump_would_take_over_is_refused_when_it_is_prescribed(tmp_path: Path) -> None:
+    """At the desk is sooner than at the pump."""
+    running = tmp_path / "running.toml"
+    running.write_text(therapy_text(prescribed("gentamicin"), None)[0])
+    with pytest.raises(DosingError, match="'gentamicin' and this prescription has 'vancomycin'"):
+        therapy_text(prescribed("vancomycin"), None, running=read_running(running))
