@@ -29,16 +29,15 @@ def encode(source, count: int, out) -> int:
 
     `out` needs count + count // 254 + 2 bytes.
     """
-    coded = bytearray()
-    for run in bytes(source[:count]).split(b"\0"):
-        begin = 0
-        while len(run) - begin >= _BLOCK_BYTES - 1:
-            coded.append(_BLOCK_BYTES)
-            coded += run[begin : begin + _BLOCK_BYTES - 1]
-            begin += _BLOCK_BYTES - 1
-        coded.append(len(run) - begin + 1)
-        coded += run[begin:]
-    coded.append(0)
+    coded = bytearray(b"\0%b\0" % bytes(source[:count]))
+    begin, next_zero = 0, coded.index
+    while begin < len(coded) - 1:
+        end = next_zero(0, begin + 1)
+        if end - begin >= _BLOCK_BYTES:
+            end = begin + _BLOCK_BYTES
+            coded.insert(end, 0)
+        coded[begin] = end - begin
+        begin = end
     out[: len(coded)] = coded
     return len(coded)
 
@@ -49,23 +48,19 @@ def decode(source, count: int, out, room: int) -> int:
     Returns -1 for what no encoder writes: a zero inside, a block that runs past
     the end, nothing at all, or more than `room` bytes.
     """
-    at = 0
-    i = 0
-    while i < count:
-        code = source[i]
-        i += 1
-        end = i + code - 1
-        if code == 0 or end > count or at + code - 1 > room:
-            return -1
-        block = source[i:end]
-        if 0 in block:
-            return -1
-        out[at : at + len(block)] = block
-        at += len(block)
-        i = end
-        if code != _BLOCK_BYTES and i < count:
-            if at == room:
-                return -1
-            out[at] = 0
-            at += 1
-    return at if count else -1
+    plain = bytearray(source[:count])
+    if not plain or 0 in plain:
+        return -1
+    begin, of_no_zero = 0, [0]
+    while begin < count:
+        code = plain[begin]
+        plain[begin] = 0
+        begin += code
+        if code == _BLOCK_BYTES:
+            of_no_zero.append(begin)
+    for code_at in reversed(of_no_zero):
+        del plain[code_at : code_at + 1]
+    if begin != count or len(plain) > room:
+        return -1
+    out[: len(plain)] = plain
+    return len(plain)

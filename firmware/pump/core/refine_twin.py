@@ -31,8 +31,8 @@ def refine(words: list) -> int:
     if words[k.REFINE_DIRECTIONS_MAX] > 0 and words[k.REFINE_MASK] > 0:
         _descend(words)
     _errors(words)
-    _gradient(words)
-    mask = _project(words, k.REFINE_GRADIENT, k.REFINE_RESIDUAL)
+    residual, mask = _project(words, _gradient(words))
+    _write(words, k.REFINE_RESIDUAL, residual)
     words[k.REFINE_MASK] = mask
     return mask
 
@@ -115,14 +115,16 @@ def _rows(words: list) -> tuple:
 
 def _respond(words: list, values: list, shift: int) -> list:
     """Return (response @ values + half) >> shift, block by block of the triangle."""
-    rows = _rows(words)[0]
-    return _rounded([sum(map(mul, row, values)) for row in rows], shift, "response")
+    sums = [sum(map(mul, row, values), 1 << shift >> 1) for row in _rows(words)[0]]
+    return [value >> shift for value in _fits(sums, "response")]
 
 
 def _rounded(values: list, shift: int, what: str) -> list:
     """Return values / 2**shift, halves up: floors would bias the flattest mode."""
     half = 1 << shift >> 1
-    return [value >> shift for value in _fits([value + half for value in values], what)]
+    if min(values) + half < -_INT32 or max(values) + half >= _INT32:
+        _fits([value + half for value in values], what)
+    return [value + half >> shift for value in values]
 
 
 def _normalised(values: list, mask: int, bits: int) -> tuple:
@@ -147,21 +149,22 @@ def _bends(values: list, before: int) -> list:
     return [2 * value - left - right for value, left, right in zip(values, lead, after)]
 
 
-def _project(words: list, source: int, target: int) -> int:
-    """Write the mean over each free segment, 0 over a fixed one; return the magnitudes' or."""
+def _project(words: list, values: list) -> tuple:
+    """Return the mean over each free segment, 0 over a fixed one, and the magnitudes' or."""
     segments, at = words[k.REFINE_SEGMENTS]
-    values, totals, means, mask = _array(words, source), [], [], 0
-    while len(means) < len(values):
-        length, reciprocal = segments[at : at + 2]
+    totals, means, mask, begin = [], [], 0, 0
+    while begin < len(values):
+        length, reciprocal = segments[at], segments[at + 1]
         at += 2
-        total = sum(values[len(means) : len(means) + length])
+        end = begin + length
+        total = values[begin] if length == 1 else sum(values[begin:end])
+        begin = end
         totals.append(total)
         mean = (total >> 10) * reciprocal + ((total & 1023) * reciprocal >> 10)
         means += [mean] * length
         mask |= mean ^ (mean >> 31)
     _fits(totals, "segment")
-    _write(words, target, _fits(means, "mean"))
-    return mask
+    return _fits(means, "mean"), mask
 
 
 def _descend(words: list) -> None:
@@ -196,10 +199,9 @@ def _descend(words: list) -> None:
 def _ahead(words: list, residual: list) -> list:
     """Return the inverse Hessian times the residual, free segments only, scaled."""
     ahead = [sum(map(mul, row, residual)) for row in _rows(words)[1]]
-    ahead = _rounded(ahead, AHEAD_SHIFT, "ahead")
+    ahead, mask = _project(words, _rounded(ahead, AHEAD_SHIFT, "ahead"))
     _write(words, k.REFINE_HIGH, ahead)
-    mask = _project(words, k.REFINE_HIGH, k.REFINE_HIGH)
-    return _normalised(_array(words, k.REFINE_HIGH), mask, DIRECTION_BITS)[0]
+    return _normalised(ahead, mask, DIRECTION_BITS)[0]
 
 
 def _conjugate(ahead: list, direction: list, curvature: list, along: int) -> list:
@@ -231,9 +233,10 @@ def _curvature(words: list, direction: list) -> tuple:
     pulls = _respond(words, errors[::-1], shift - spare)[::-1]
     gain, gain_shift = words[k.REFINE_CHANGE_GAIN], words[k.REFINE_CHANGE_SHIFT]
     bends = _rounded([gain * bend for bend in _bends(direction, 0)], gain_shift, "bend")
-    _write(words, k.REFINE_CURVATURE, _fits([p + b for p, b in zip(pulls, bends)], "pull"))
-    mask = _project(words, k.REFINE_CURVATURE, k.REFINE_CURVATURE)
-    return _normalised(_array(words, k.REFINE_CURVATURE), mask, DIRECTION_BITS)
+    pulls = _fits([p + b for p, b in zip(pulls, bends)], "pull")
+    curvature, mask = _project(words, pulls)
+    _write(words, k.REFINE_CURVATURE, curvature)
+    return _normalised(curvature, mask, DIRECTION_BITS)
 
 
 def _move(words: list, step: list, exponent: int) -> None:
@@ -265,8 +268,8 @@ def _errors(words: list) -> None:
     _write(words, k.REFINE_LOW, [error & ((1 << LOW_BITS) - 1) for error in errors])
 
 
-def _gradient(words: list) -> None:
-    """Take half the cost's gradient from the errors and the changes of the moves."""
+def _gradient(words: list) -> list:
+    """Take half the cost's gradient from the errors and the changes of the moves; return it."""
     shift = words[k.REFINE_RESPONSE_SHIFT]
     high = _respond(words, _array(words, k.REFINE_HIGH), shift - LOW_BITS)[::-1]
     low = _respond(words, _array(words, k.REFINE_LOW), shift)[::-1]
@@ -277,4 +280,6 @@ def _gradient(words: list) -> None:
     flat = [gain * (bend & fine) >> gain_shift for bend in bends]
     gain_shift -= k.FINE_BITS
     gradient = [h + w + (s >> gain_shift) + f for h, w, s, f in zip(high, low, steep, flat)]
-    _write(words, k.REFINE_GRADIENT, _clamped(_fits(gradient, "gradient"), GRADIENT_MAX))
+    gradient = _clamped(_fits(gradient, "gradient"), GRADIENT_MAX)
+    _write(words, k.REFINE_GRADIENT, gradient)
+    return gradient

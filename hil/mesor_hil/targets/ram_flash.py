@@ -42,27 +42,32 @@ class RamFlash:
         if len(content) != journal.PAGE_BYTES:
             raise ValueError(f"a page has {journal.PAGE_BYTES} bytes, not {len(content)}")
         at = page * journal.PAGE_BYTES
-        for offset, byte in enumerate(content):
-            if self._is_cut():
-                self.content[at + offset] &= byte | self.random.randrange(256)
-                raise PowerCut
-            self.content[at + offset] &= byte
+        done = self._until_cut(journal.PAGE_BYTES)
+        self._clear(at, content[:done])
+        if done < journal.PAGE_BYTES:
+            self._clear(at + done, bytes([content[done] | self.random.randrange(256)]))
+            raise PowerCut
         self.programmed += 1
 
     def erase(self, sector: int) -> None:
         """Erase one sector; raise PowerCut when the power goes meanwhile."""
         at = sector * _SECTOR_BYTES
-        for _ in range(_SECTOR_BYTES):
-            if self._is_cut():
-                for rest in range(at, at + _SECTOR_BYTES):
-                    self.content[rest] |= self.random.randrange(256)
-                raise PowerCut
+        if self._until_cut(_SECTOR_BYTES) < _SECTOR_BYTES:
+            for rest in range(at, at + _SECTOR_BYTES):
+                self.content[rest] |= self.random.randrange(256)
+            raise PowerCut
         self.content[at : at + _SECTOR_BYTES] = b"\xff" * _SECTOR_BYTES
         self.erased += 1
 
-    def _is_cut(self) -> bool:
-        """Count one byte's work; say whether the power goes now."""
+    def _clear(self, at: int, content: bytes) -> None:
+        """Clear the bits that `content` has clear."""
+        bits = int.from_bytes(self.content[at : at + len(content)]) & int.from_bytes(content)
+        self.content[at : at + len(content)] = bits.to_bytes(len(content))
+
+    def _until_cut(self, byte_count: int) -> int:
+        """Return how many of so many bytes' work is done before the power goes."""
         if self.cut_after is None:
-            return False
-        self.cut_after -= 1
-        return self.cut_after < 0
+            return byte_count
+        done = max(0, min(byte_count, self.cut_after))
+        self.cut_after -= byte_count
+        return done
