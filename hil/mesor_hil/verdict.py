@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mesor.patients.effect_site import effect_site_course_mg_l
 from mesor.performance import Performance, TargetWindow, evaluate
 from mesor.program import Program
+from mesor.program.therapy_file import Therapy
 from mesor.record.replay import Replay
 from mesor_hil.course_figures import (
     CourseFigures,
@@ -78,7 +79,7 @@ def summarise(
     figures = _course_figures(scenario, trace, records)
     standard = standard_dose_figures(scenario)
     checks = _checks(scenario, facts, trace, records, replayed)
-    checks = _target_checks(scenario, performance, figures) + checks
+    checks = _target_checks(scenario, trace, performance, figures) + checks
     volume = scenario.pump.mechanics().volume_ml
     answer_us = _answer_us(trace) or [0.0]
     heap = _heap_free(records)
@@ -121,17 +122,29 @@ def _performance(scenario: Scenario, trace: Trace) -> Performance:
     """Return the indices of the true concentration.
 
     Where the target follows the clock, each level is taken in the proportion in which its own
-    target is to the mean one: errors are of the target of the time, and the window moves.
+    target is to the mean one: errors are of the target of the time, and the window moves.  Each
+    is judged by the therapy that decided at its time.
     """
     time_s = [float(step.time_s) for step in trace.steps] + [float(scenario.duration_s)]
-    conc_mg_l = _chased_mg_l(scenario, trace)
-    therapy = scenario.therapy
-    window = TargetWindow(therapy.target_mg_l, therapy.window_low_mg_l, therapy.window_high_mg_l)
-    if therapy.target_rhythm is not None:
-        rhythm, begin_s = therapy.target_rhythm.course(), scenario.start_day_s
-        factors = [rhythm.factor_at((begin_s + at_s) / 3600.0) for at_s in time_s]
-        conc_mg_l = [conc / factor for conc, factor in zip(conc_mg_l, factors, strict=True)]
-    return evaluate(time_s, conc_mg_l, window)
+    conc_mg_l, windows = _chased_mg_l(scenario, trace), []
+    for index, at_s in enumerate(time_s):
+        therapy = _therapy_at(scenario, trace, at_s)
+        low, high = therapy.window_low_mg_l, therapy.window_high_mg_l
+        windows.append(TargetWindow(therapy.target_mg_l, low, high))
+        if therapy.target_rhythm is not None:
+            clock_h = (scenario.start_day_s + at_s) / 3600.0
+            conc_mg_l[index] /= therapy.target_rhythm.course().factor_at(clock_h)
+    return evaluate(time_s, conc_mg_l, windows)
+
+
+def _therapy_at(scenario: Scenario, trace: Trace, time_s: float) -> Therapy:
+    """Return the therapy that decides at a time: the scenario's, or the last that took over."""
+    decides = scenario.therapy
+    for takeover in trace.takeovers:
+        if takeover.refusal is None and takeover.time_s <= time_s:
+            assert takeover.new.therapy is not None, "what took over was compiled from a therapy"
+            decides = takeover.new.therapy.therapy
+    return decides
 
 
 def _chased_mg_l(scenario: Scenario, trace: Trace) -> list[float]:
@@ -173,9 +186,12 @@ def _of_intervals(begins_h: list[float], interval_h: float) -> list[float]:
 
 
 def _target_checks(
-    scenario: Scenario, performance: Performance, figures: CourseFigures
+    scenario: Scenario, trace: Trace, performance: Performance, figures: CourseFigures
 ) -> list[Check]:
-    """Return whether what the kind of therapy asks for was reached."""
+    """Return whether what the kind of therapy asks for was reached.
+
+    A peak and an area are held to the therapy that decided at the end of their chase.
+    """
     limits, therapy = scenario.checks, scenario.therapy
     if therapy.kind == "level":
         low = limits.time_in_window_min_percent
@@ -184,8 +200,13 @@ def _target_checks(
             at_most("mdape", performance.mdape, limits.mdape_max_percent, "%"),
         ]
     checks = [at_most("highest_level", figures.highest_mg_l, therapy.window_high_mg_l, "mg/L")]
+    decided = [
+        _therapy_at(scenario, trace, 3600.0 * (begin_h + (therapy.chase_h or 0.0)))
+        for begin_h in figures.begins_h
+    ]
     if therapy.trough_max_mg_l is not None:
-        error = _worst_error_percent(figures.peaks_mg_l, therapy.target_mg_l)
+        wanted = [one.target_mg_l for one in decided]
+        error = _worst_error_percent(figures.peaks_mg_l, wanted)
         checks.append(at_most("peak_error", error, limits.peak_error_max_percent, "%"))
         trough = max(figures.troughs_mg_l, default=0.0)
         checks.append(at_most("trough", trough, therapy.trough_max_mg_l, "mg/L"))
@@ -193,14 +214,16 @@ def _target_checks(
         share = min(figures.shares_percent, default=0.0)
         checks.append(at_least("time_above", share, therapy.share_percent, "%"))
     if therapy.area_mg_h_l is not None:
-        error = _worst_error_percent(figures.areas_mg_h_l, therapy.area_mg_h_l)
+        wanted = [one.area_mg_h_l or therapy.area_mg_h_l for one in decided]
+        error = _worst_error_percent(figures.areas_mg_h_l, wanted)
         checks.append(at_most("area_error", error, limits.area_error_max_percent, "%"))
     return checks
 
 
-def _worst_error_percent(values: list[float], wanted: float) -> float:
+def _worst_error_percent(values: list[float], wanted: list[float]) -> float:
     """Return the largest deviation, percent of what is wanted; 100 where there is no value."""
-    return max((abs(value - wanted) / wanted * 100.0 for value in values), default=100.0)
+    pairs = zip(values, wanted, strict=False)  # an interval that the run cut off has no area
+    return max((abs(value - asked) / asked * 100.0 for value, asked in pairs), default=100.0)
 
 
 def _checks(

@@ -153,3 +153,18 @@ def test_the_indices_are_those_of_another_implementation(seed: int) -> None:
     drawn = np.interp(fine, times, levels)
     inside = float(np.mean((drawn >= 15.0) & (drawn <= 25.0)))
     assert found.time_in_window == pytest.approx(100.0 * inside, abs=0.01)
+
+
+def test_a_level_under_a_new_target_settles_anew_and_is_judged_by_it() -> None:
+    """After a takeover 20 mg/L is no longer an error of nought, nor the way down one of 100 %."""
+    low = TargetWindow(10.0, 7.5, 12.5)
+    levels = [10.0, 20.0, 22.0, 22.0, 16.0, 12.0, 11.0, 9.0]
+    windows = [WINDOW] * 4 + [low] * 4
+    found = evaluate(np.arange(8) * 3600.0, levels, windows)
+    # Counted: 20, 22, 22 of 20 mg/L and 12, 11, 9 of 10: 0, 10, 10 and 20, 10, -10 %.
+    assert found.mdpe == pytest.approx(10.0)
+    assert found.mdape == pytest.approx(10.0)
+    assert found.overshoot == pytest.approx(20.0)
+    assert found.settling_time_s == 3600.0
+    # In the hour from 22 to 16 the old window holds: all inside; 16 to 12 is on the way.
+    assert found.time_in_window == pytest.approx(100.0)

@@ -81,7 +81,7 @@ def _tables(words: Integers, model: int) -> tuple[Integers, Integers, Integers]:
 
 def _product(table: Integers, magnitudes: list[int], shift: int) -> int:
     """Return the bound of (table @ x + half) >> shift for |x_j| <= magnitudes_j."""
-    worst = max(np.abs(table).astype(object) @ np.array(magnitudes, dtype=object))
+    worst: int = max(np.abs(table).astype(object) @ np.array(magnitudes, dtype=object))
     return ((worst + (1 << (shift - 1))) >> shift) + 1
 
 
