@@ -49,6 +49,7 @@ class App:
             board, self.link, self.supervisor, self.therapy, self.journal, self.panel, self.relief
         )
         self._received_us = 0  # when the pass of the loop began
+        self.commands.restore()
 
     def run(self) -> None:
         """Run until MAINTENANCE is commanded; however the loop ends, the motor stops."""
@@ -62,7 +63,10 @@ class App:
     def wait_ms(self) -> int:
         """Return how long nothing needs doing unless a byte arrives."""
         most = limits.FEED_INTERVAL_MS
-        if self.therapy.schedule is not None:
+        if self.therapy.schedule is None:
+            if self.commands.slot.is_busy():
+                return 0
+        else:
             most = self.therapy.schedule.wait_ms(self.board.now_ms())
             if self.relief.is_on:
                 most = min(most, limits.RELIEF_LOOK_MS)
@@ -76,7 +80,8 @@ class App:
         if therapy.schedule is None:
             # The motor is off: a pass of this loop is all there is to complete.
             board.grant_feeds(limits.WATCHDOG_MS)
-            self.journal.erase_ahead()
+            if not self.commands.slot.work():
+                self.journal.erase_ahead()
             therapy.forget_old(board.now_ms())
         elif therapy.schedule.is_due(board.now_ms()):
             self._run_tick()  # which looks at pins and line itself

@@ -147,6 +147,9 @@ def _record(
     log.attach("scenario.toml", resolved_toml(scenario).encode())
     client = PumpClient(target, on_frame, target.keys_of, _challenge(order))
     client.hello()
+    if client.held is not None:
+        origin = "from before it was switched on" if client.held.is_restored else "from a host"
+        say(f"The pump has program {client.held.checksum:08x} {origin}; this run's replaces it")
     client.upload(program.bytes)
     patient = draw_patient(scenario, order.seed)
     sensor = ConcentrationSensor(scenario.sensor.settings(), order.seed)

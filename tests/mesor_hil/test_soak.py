@@ -21,6 +21,7 @@ from pump.core.limiter import _DAY as DAY
 from pump.core.limiter import _HOUR as HOUR
 from pump.core.limiter import TOTAL, Limiter
 from pump.core.panel import Panel
+from pump.core.program_slot import ProgramSlot
 from pump.core.supervisor import Supervisor
 from pump.core.therapy import Therapy
 from pump.spec import messages, reasons
@@ -142,6 +143,9 @@ BUGS: dict[str, Patch] = {
     "a takeover opens the caps": lambda patch: patch.setattr(
         Limiter, "follow", _after(Limiter.follow, _open_caps)
     ),
+    "no program is kept": lambda patch: patch.setattr(
+        ProgramSlot, "keep", lambda _slot, _words: None
+    ),
     "a missed tick is none of the day": lambda patch: patch.setattr(
         Therapy, "begin_tick", _after(Therapy.begin_tick, _forget_missed)
     ),
@@ -202,6 +206,15 @@ def test_a_bug_put_in_on_purpose_is_caught(
     """Invariants that hold for broken firmware too would prove nothing."""
     BUGS[name](monkeypatch)
     assert found(programs, SEEDS)
+
+
+def test_a_program_that_comes_back_after_it_was_taken_over_is_caught(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A takeover and then a power cut is in few stories: 145 is the first."""
+    monkeypatch.setattr(ProgramSlot, "void", lambda _slot: True)
+    (sentence,) = found(programs, range(145, 146))
+    assert sentence.endswith("the pump had the program before the one that took over")
 
 
 def test_the_programs_have_a_limit_for_each_check_and_two_horizons(programs: Programs) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mesor_hil.targets.ram_flash import BOXES, RamFlash
+from mesor_hil.targets.ram_flash import BOXES, SLOT, RamFlash
 from pump.spec import record as at
 
 from . import wire
@@ -38,6 +38,7 @@ class FakeBoard:
     backs_told: int = 0
     flash: RamFlash = field(default_factory=lambda: RamFlash(8))
     box_flash: RamFlash = field(default_factory=lambda: RamFlash(BOXES))
+    slot_flash: RamFlash = field(default_factory=lambda: RamFlash(SLOT))
     hung: bool = False
     key_content: bytes = wire.KEYS
     nonces: int = 0

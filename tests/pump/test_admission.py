@@ -242,7 +242,7 @@ def test_before_hello_no_reading_of_a_running_therapy_is_used(program: Program) 
 def test_a_hello_of_wrong_length_opens_no_session(bench: Bench, size: int) -> None:
     """It is answered all the same: who is there is no secret."""
     nonce = bench.app.commands.session.nonce
-    identity, ack, *_ = bench.send(wire.frame(messages.HELLO, bytes(size)))
+    identity, _held, ack, *_ = bench.send(wire.frame(messages.HELLO, bytes(size)))
     assert identity.kind == messages.IDENTITY
     assert ack.body[2] == reasons.RESULT_BAD_LENGTH
     assert bench.app.commands.session.nonce == nonce

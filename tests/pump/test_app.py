@@ -223,9 +223,9 @@ def test_another_protocol_version_is_refused(bench: Bench, version: int) -> None
     bench.load()
     for kind, body in [(messages.START, START_BODY), (messages.MAINTENANCE, b"")]:
         assert bench.command(kind, body, version) == reasons.RESULT_WRONG_PROTOCOL
-    received = bench.send(wire.frame(messages.HELLO, wire.CHALLENGE, 9, version))
-    assert received[0].kind == messages.IDENTITY
-    assert received[1].body[2] == reasons.RESULT_WRONG_PROTOCOL
+    identity, _held, ack, *_ = bench.send(wire.frame(messages.HELLO, wire.CHALLENGE, 9, version))
+    assert identity.kind == messages.IDENTITY
+    assert ack.body[2] == reasons.RESULT_WRONG_PROTOCOL
     assert bench.app.supervisor.state == reasons.STATE_READY
     assert not bench.app.commands.leave
 

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import struct
+from copy import deepcopy
+
+import pytest
 
 from mesor.program import Program
 from mesor.record.device_log import DeviceLog, device_log
+from mesor_hil.targets.ram_flash import SLOT, RamFlash
 from pump.app import App
+from pump.core.journal import Journal
 from pump.spec import journal, messages, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
@@ -15,17 +20,32 @@ from pump.spec import record as at
 from . import wire
 from .fake_board import FakeBoard
 from .test_app import FACTOR, OK, START_BODY, TICK_MS, Bench, on_beat
+from .test_takeover import TICKS, changed, decided, offer, readings
+
+IDLE, READY = reasons.STATE_IDLE, reasons.STATE_READY
 
 
-def power_cycled(bench: Bench) -> Bench:
-    """Return a bench with the same flash, switched on again at the same moment."""
+def power_cycled(bench: Bench, keys: bytes = wire.KEYS, broken: int = 0) -> Bench:
+    """Return a bench with a copy of the flash, switched on at the moment in which it was."""
     fresh = Bench.__new__(Bench)
     fresh.content = bench.content
-    fresh.board = FakeBoard(flash=bench.board.flash, time_ms=bench.board.time_ms)
+    fresh.board = FakeBoard(
+        flash=deepcopy(bench.board.flash),
+        slot_flash=deepcopy(bench.board.slot_flash),
+        time_ms=bench.board.time_ms,
+        key_content=keys,
+        broken=broken,
+    )
     fresh.app = App(fresh.board)
     identity, *_ = fresh.send(wire.frame(messages.HELLO, wire.CHALLENGE))
     fresh.host = wire.Signer(identity.body[20:36])
     return fresh
+
+
+def held(bench: Bench) -> list[bytes]:
+    """Return what the pump says of its program when it is asked who it is."""
+    answers = bench.send(wire.frame(messages.HELLO, wire.CHALLENGE))
+    return [frame.body for frame in answers if frame.kind == messages.HELD]
 
 
 def log_of(bench: Bench) -> DeviceLog:
@@ -34,22 +54,145 @@ def log_of(bench: Bench) -> DeviceLog:
 
 
 def test_after_a_power_cut_nothing_runs_until_a_person_starts_it(program: Program) -> None:
-    """Not the program, not the therapy, not the motor."""
+    """Not the therapy, not the motor; the program is there for whoever holds the key."""
     bench = Bench(program.bytes).start()
     bench.run(on_beat(3), 2500)
     again = power_cycled(bench)
-    assert again.app.supervisor.state == reasons.STATE_IDLE
+    assert again.app.supervisor.state == READY
     assert again.run(on_beat(3), 6000) == []
     assert again.board.batches == []
-    assert again.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
+    unsigned = again.send(wire.frame(messages.START, START_BODY, 70))
+    assert [ack.body[2] for ack in unsigned] == [reasons.RESULT_NOT_AUTHENTIC]
+    assert again.command(messages.START, START_BODY) == OK
+    assert len(again.run([], 8000)) == 2
+
+
+@pytest.mark.hazard("wrong_program")
+def test_a_restored_program_decides_as_it_did_when_it_was_sent(program: Program) -> None:
+    """Word for word; host and log are told that nobody has sent it since."""
+    sent = Bench(program.bytes).start()
+    expected = sent.run(readings(TICKS), TICKS * TICK_MS - 300)
+    bench = power_cycled(Bench(program.bytes).load())
+    checksum = program.bytes[-4:]
+    assert held(bench) == [checksum + b"\1"]
+    page = log_of(bench).pages[-1]
+    name = int.from_bytes(checksum, "little")
+    assert page.text.endswith(f"restored       program {name:08x}, as it was kept in flash")
+    assert bench.command(messages.START, START_BODY) == OK
+    assert decided(bench.run(readings(TICKS), TICKS * TICK_MS - 300)) == decided(expected)
+    bench.command(messages.STOP)
+    bench.load()
+    assert held(bench) == [checksum + b"\0"]
+
+
+def test_a_program_is_kept_before_its_end_is_acknowledged(program: Program) -> None:
+    """And given up when the next one is announced: half of that is no program."""
+    bench = Bench(program.bytes)
+    assert held(bench) == []
+    bench.load()
+    assert power_cycled(bench).app.supervisor.state == READY
+    assert bench.command(messages.PROGRAM_BEGIN, struct.pack("<I", len(bench.content) // 4)) == OK
+    again = power_cycled(bench)
+    assert again.app.supervisor.state == IDLE
+    assert held(again) == []
+    assert power_cycled(again.load()).app.supervisor.state == READY
+
+
+def test_a_program_that_was_refused_does_not_come_back(program: Program) -> None:
+    """Nor does the one before it, which was given up."""
+    bench = Bench(program.bytes).load()
+    bench.content = program.bytes[:400] + b"\xff" + program.bytes[401:]
+    with pytest.raises(AssertionError):
+        bench.load()
+    assert bench.command(messages.START, START_BODY) == reasons.RESULT_WRONG_STATE
+    assert power_cycled(bench).app.supervisor.state == IDLE
+
+
+@pytest.mark.hazard("wrong_program")
+def test_after_a_takeover_the_program_before_it_never_comes_back(program: Program) -> None:
+    """During the therapy nothing does; after its end what took over, once the slot was erased."""
+    other = changed(program.bytes, {layout.AT_CHANGE_MAX: 1000})
+    bench = Bench(program.bytes).start()
+    bench.run(on_beat(2), 1500)
+    slot = bench.board.slot_flash
+    kept = slot.erased, slot.programmed
+    offer(bench, other)
+    assert power_cycled(bench).content == bench.content
+    assert (slot.erased, slot.programmed) == kept
+    assert held(bench) == [program.bytes[-4:] + b"\0"]
+    assert bench.command(messages.TAKE_OVER, other[-4:]) == OK
+    assert held(bench) == [other[-4:] + b"\0"]
+    assert power_cycled(bench).app.supervisor.state == IDLE
+    bench.run([], 3500)
+    assert (slot.erased, slot.programmed) == (kept[0], kept[1] + 1)  # nothing is erased now
+    bench.command(messages.STOP)
+    assert power_cycled(bench).app.supervisor.state == IDLE
+    assert bench.app.wait_ms() == 0
+    while bench.app.wait_ms() == 0:
+        bench.app.poll()
+    assert held(power_cycled(bench)) == [other[-4:] + b"\1"]
+
+
+def test_start_after_a_takeover_waits_for_the_slot(program: Program) -> None:
+    """Else the therapy would run with nothing kept: a flash is not erased beside it."""
+    other = changed(program.bytes, {layout.AT_CHANGE_MAX: 1000})
+    bench = Bench(program.bytes).start()
+    bench.run(on_beat(2), 1500)
+    offer(bench, other)
+    assert bench.command(messages.TAKE_OVER, other[-4:]) == OK
+    bench.command(messages.STOP)
+    assert bench.command(messages.START, START_BODY) == OK
+    assert held(power_cycled(bench)) == [other[-4:] + b"\1"]
+
+
+def test_a_takeover_whose_slot_cannot_be_voided_is_refused(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a cut the older program would pass for the one that ran."""
+    bench = Bench(program.bytes).start()
+    bench.run(on_beat(2), 1500)
+    offer(bench, program.bytes)
+    monkeypatch.setattr(bench.board.slot_flash, "program", lambda _page, _content: None)
+    order = program.bytes[-4:]
+    assert bench.command(messages.TAKE_OVER, order) == reasons.RESULT_NO_LOG
+    assert len(bench.run(on_beat(4)[2:], 3500)) == 2
+
+
+def test_what_is_not_the_pumps_own_or_cannot_be_told_is_not_taken_up(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flashed with other keys; failing its self-test; without a page to say so; erased."""
+    bench = Bench(program.bytes).load()
+    assert power_cycled(bench, keys=wire.KEYS[::-1]).app.supervisor.state == IDLE
+    failed = power_cycled(bench, broken=1)
+    assert failed.app.supervisor.state == reasons.STATE_SELF_TEST
+    assert held(failed) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "restored", lambda *_: False)
+        assert power_cycled(bench).app.supervisor.state == IDLE
+    assert power_cycled(bench).app.supervisor.state == READY
+    bench.board.slot_flash = RamFlash(SLOT)
+    assert power_cycled(bench).app.supervisor.state == IDLE
+
+
+def test_a_soft_limit_is_to_be_confirmed_anew_after_a_power_cut(program: Program) -> None:
+    """What a person lifted, they lifted for that therapy."""
+    content = changed(program.bytes, {layout.AT_SOFT_TARGET: 1})
+    bench = Bench(content).load()
+    confirmed = START_BODY + struct.pack("<I", 1 << reasons.LIMIT_SOFT_TARGET)
+    assert bench.command(messages.START, confirmed) == OK
+    again = power_cycled(bench)
+    assert again.command(messages.START, START_BODY) == reasons.RESULT_NOT_CONFIRMED
+    assert again.command(messages.START, confirmed) == OK
 
 
 def test_power_cuts_do_not_get_round_the_hourly_cap(program: Program) -> None:
     """Any window of an hour holds the cap, however often the plug is pulled."""
     bench = Bench(program.bytes)
     given: list[tuple[int, int]] = []
-    for _ in range(8):
-        bench.load()
+    for life in range(8):
+        if life % 2 == 0:  # else with what was kept
+            bench.load()
         now_ms = bench.board.time_ms
         assert bench.command(messages.START, START_BODY) == OK
         arrivals = [(now_ms + ms, frame) for ms, frame in on_beat(5, 1000)]
@@ -69,7 +212,7 @@ def test_history_tells_what_was_given_before_the_cut(program: Program) -> None:
     bench = Bench(program.bytes).start()
     bench.run(on_beat(4), 3500)
     commanded = sum(steps for _, steps, _ in bench.board.batches)
-    again = power_cycled(bench).load()
+    again = power_cycled(bench)
     frame = again.host.frame(messages.START, START_BODY)
     history = [f for f in again.send(frame) if f.kind == messages.HISTORY]
     most = int(program.words[layout.AT_STEPS_TICK_MAX])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Raw pages of the Pico's flash for the log, below MicroPython's file system.
+"""Raw pages of the Pico's flash for log and program, below MicroPython's file system.
 
-The 272 KiB before the file system hold neither MicroPython (its image ends at 0x52000) nor
+The 308 KiB before the file system hold neither MicroPython (its image ends at 0x52000) nor
 files, and `rp2.Flash` alone can program there with the chip's timing; but it refuses what lies
 below the file system.  So its object is pointed there, once, after its two words are seen to
 be what MicroPython 1.25 for RPI_PICO keeps in them.  Where they are not, there are no pages.
@@ -12,10 +12,12 @@ import machine
 import rp2
 
 from pump.spec import journal as at
+from pump.spec import slot
 
 _FILES_BEGIN = 0xA0000  # of the flash, on a board of the RPI_PICO build
 RING_BEGIN = _FILES_BEGIN - at.RING_BYTES
 BOXES_BEGIN = RING_BEGIN - at.BOXES_BYTES
+SLOT_BEGIN = BOXES_BEGIN - slot.SLOT_BYTES
 _SECTOR_BYTES = at.PAGE_BYTES * at.SECTOR_PAGES
 _BASE, _SIZE = 4, 8  # of the object, after its type: where it begins and its bytes
 _ERASE_BLOCK = 6  # ioctl

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Whether the firmware in the flash is, bit by bit, what `mesor flash` put there.
 
-CRC-32 over the files, as mesor.firmware makes it, and over what lies below the log: MicroPython
-itself, and all that is frozen into it.  Both stand in a file of their own.  It finds what wear
-and radiation do; against people stands who may flash (SHA-256 takes 0.65 s here, CRC 0.1 s).
+CRC-32 over the files, as mesor.firmware makes it, and over what lies below the program's slot:
+MicroPython itself, and all that is frozen into it.  Both stand in a file of their own.  It finds
+what wear and radiation do; against people stands who may flash (SHA-256 takes 0.65 s here, CRC
+0.1 s).
 """
 
 import binascii

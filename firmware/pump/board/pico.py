@@ -11,13 +11,13 @@ import micropython
 
 from pump.board import integrity
 from pump.board.alarm_lights import AlarmLights
-from pump.board.flash import BOXES_BEGIN, RING_BEGIN, PageFlash
+from pump.board.flash import BOXES_BEGIN, RING_BEGIN, SLOT_BEGIN, PageFlash
 from pump.board.sensors import Sensors
 from pump.board.serial import UsbSerial
 from pump.board.stepper import Stepper
 from pump.board.watchdog import Watchdog
 from pump.spec import integrity as check
-from pump.spec import journal, messages, reasons
+from pump.spec import journal, messages, reasons, slot
 from pump.spec import record as at
 
 # Bits of pump.core.self_test that only the board can find.
@@ -40,6 +40,7 @@ class PicoBoard:
         self._watchdog = Watchdog()
         self.flash = PageFlash(RING_BEGIN, journal.RING_BYTES)
         self.box_flash = PageFlash(BOXES_BEGIN, journal.BOXES_BYTES)
+        self.slot_flash = PageFlash(SLOT_BEGIN, slot.SLOT_BYTES)
         self._lights = AlarmLights()
         self._noted = integrity.content()
         self._ticks = 0

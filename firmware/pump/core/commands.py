@@ -6,7 +6,7 @@ sender may say it is decided first (core.authentic).  Allocates: runs before the
 """
 
 from pump.compat import micropython
-from pump.core import authentic, handover, intake, program
+from pump.core import authentic, handover, intake, program, program_slot
 from pump.core.controller import Controller
 from pump.core.schedule import has_room
 from pump.core.supervisor import EVENT_PROGRAM, EVENT_START, EVENT_STOP
@@ -37,7 +37,19 @@ class Commands:
         keys = board.keys()
         self.session = authentic.Session(keys[: messages.KEY_BYTES])
         self.intake = intake.ProgramIntake(keys[messages.KEY_BYTES :])
+        self.slot = program_slot.ProgramSlot(board.slot_flash, keys[messages.KEY_BYTES :])
+        self._restored = False  # the program is that of before the power went
         self.leave = False  # MAINTENANCE was ordered
+
+    def restore(self) -> None:
+        """Be ready with the program of before the power went, where it is whole and logged."""
+        if self._supervisor.state != reasons.STATE_IDLE:
+            return
+        self._board.collect_garbage()  # a program is the largest thing that is ever kept
+        words = self.slot.restore()
+        if words is not None and self._journal.restored(words, self._board.now_ms()):
+            self.intake.words = words
+            self._restored = self._supervisor.happen(EVENT_PROGRAM)
 
     @micropython.native
     def handle(self, frame, length: int) -> None:
@@ -108,8 +120,7 @@ class Commands:
         if kind == messages.BOX_CLEAR:
             return self._journal.clear_box(frame, length)
         if kind == messages.PROGRAM_BEGIN:
-            self._board.collect_garbage()  # a program is the largest thing that is ever kept
-            return self.intake.begin(frame, length)
+            return self._begin_program(frame, length, runs)
         if kind == messages.PROGRAM_CHUNK:
             return self.intake.take(frame, length)
         if kind == messages.PROGRAM_END:
@@ -138,17 +149,48 @@ class Commands:
         text = self._board.identity() + room + session + version
         self._link.body[: len(text)] = text
         self._link.send(messages.IDENTITY, len(text))
+        self._tell_held()
         self._panel.tell_again()
 
+    def _tell_held(self) -> None:
+        """Say which program runs, or would with START, and whether a host has sent it since."""
+        therapy, words = self._therapy, self.intake.words
+        if therapy.schedule is not None:
+            words = therapy.controller.words
+        if words is None:
+            return
+        body = self._link.body
+        body[:4] = (words[-1] & 0xFFFFFFFF).to_bytes(4, "little")
+        body[4] = self._restored
+        self._link.send(messages.HELD, messages.HELD_BYTES)
+
+    def _begin_program(self, frame, length: int, runs: bool) -> int:
+        """Make room for a program; with none that runs, in the flash too."""
+        self._board.collect_garbage()  # a program is the largest thing that is ever kept
+        result = self.intake.begin(frame, length)
+        if result == reasons.RESULT_OK and not runs:
+            self.slot.clear(intake.u32(frame, _BODY))
+        return result
+
     def _end_program(self, frame, length: int) -> int:
-        """Check the program that has been taken in."""
+        """Check the program that has been taken in, and keep it over a power cut."""
         result = self.intake.end(frame, length)
         if self._therapy.schedule is not None:
             self._board.collect_garbage()  # for the controller that TAKE_OVER makes
             return result
-        if result == reasons.RESULT_OK and not self._supervisor.happen(EVENT_PROGRAM):
+        if result != reasons.RESULT_OK:
+            return result
+        if not self._supervisor.happen(EVENT_PROGRAM):
             return reasons.RESULT_WRONG_STATE
+        self._restored = False
+        self.slot.keep(self.intake.words)
+        self._finish_slot()
         return result
+
+    def _finish_slot(self) -> None:
+        """Do all that the slot has left to do, before the motor may turn."""
+        while self.slot.work():
+            pass
 
     def _take_over(self, frame, length: int) -> int:
         """Let the program that was taken in decide from the next tick on; else nothing changes."""
@@ -171,6 +213,9 @@ class Commands:
             controller = Controller(words, self._supervisor, None, therapy.controller)
         except MemoryError:
             return reasons.RESULT_NO_ROOM
+        # After a cut no older program may pass for the one that runs: better none.
+        if not self.slot.void():
+            return reasons.RESULT_NO_LOG
         if not self._journal.take_over(words, self._supervisor.state, board.now_ms()):
             return reasons.RESULT_NO_LOG
         controller.planner.work.now_us = board.now_us
@@ -193,6 +238,8 @@ class Commands:
         therapy = self._therapy
         if therapy.schedule is not None:
             self.intake.words = therapy.controller.words
+        if self.slot.is_void and self.intake.words is not None:
+            self.slot.keep(self.intake.words)
         therapy.end()
 
     def _confirm(self, frame, length: int) -> int:
@@ -235,6 +282,7 @@ class Commands:
     def _begin(self, words, factor: int, day_s: int, confirmed: int) -> int:
         """Begin the therapy of a program: its first tick is due at once."""
         board, therapy = self._board, self._therapy
+        self._finish_slot()
         history = self._history()
         if not self._journal.start(words, factor, day_s, board.now_ms(), confirmed):
             return reasons.RESULT_NO_LOG

@@ -62,7 +62,7 @@ def copy_words(words, out) -> int:
 
 
 @micropython.viper
-def _write_bytes(frame: ptr8, at_byte: int, count: int, words, offset: int):
+def write_bytes(frame: ptr8, at_byte: int, count: int, words, offset: int):
     """Write frame[at_byte:at_byte + count] to the bytes of `words` from `offset` on."""
     out = ptr8(words)
     for i in range(count):
@@ -114,7 +114,7 @@ class ProgramIntake:
         new = offset + size - self._count
         if new > 0:
             begin = _BODY + 4 + size - new
-            _write_bytes(frame, begin, new, self._coming, self._count)
+            write_bytes(frame, begin, new, self._coming, self._count)
             self._seal.add(memoryview(frame)[begin : begin + new])
             self._count += new
         return reasons.RESULT_OK

@@ -101,6 +101,10 @@ class Journal:
             self._unlogged = self._reserve = 0
         return self._append(at.COMMAND, (kind, result, state, self._factor, value), now_ms, owed)
 
+    def restored(self, words, now_ms: int) -> bool:
+        """Log that this program was found in its slot, and the pump is ready with it."""
+        return self._append(at.RESTORED, (words[-1],), now_ms, 0)
+
     def start(self, words, factor: int, day_s: int, now_ms: int, confirmed: int = 0) -> bool:
         """Log that a therapy begins; False when the log cannot keep its account.
 

@@ -12,4 +12,4 @@ ENTRY = "main.py"
 PACKAGE = "pump"
 IMAGE = const(4)  # where that of the image stands
 ANSWERS = const(8)  # and the known answers begin
-IMAGE_BYTES = const(0x5C000)  # from the beginning of the flash to the black boxes
+IMAGE_BYTES = const(0x53000)  # from the beginning of the flash to the slot of the program

@@ -40,6 +40,7 @@ ALARM = const(5)  # board flags that stopped the motor between two ticks
 FULL = const(6)  # no content: from here on no tick is logged, and the day's cap is reserved
 HISTORY = const(7)  # part, then HISTORY_PART words: what was given, by quarter hours back
 RELIEF = const(8)  # microsteps back that a blocked line was to give, and gave; its steps are none
+RESTORED = const(9)  # CRC-32 of the program that was found in its slot at power-up
 
 KEPT_DIVISOR = const(4)  # of the ring, the newest part that is never erased
 SPARE_PAGES = const(16)  # kept for all but ticks

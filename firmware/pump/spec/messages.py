@@ -45,10 +45,12 @@ HISTORY = const(0x84)  # at START: HISTORY_WORDS of u32, the limiter's windows b
 ALARM = const(0x85)  # flags u8 (spec.reasons.FLAG_*): the motor was stopped between two ticks
 ALARMS = const(0x86)  # whenever it changes: present u32, unacknowledged u32, self-test u16
 LOG_PAGE = const(0x87)  # page u32, pages of the ring u32, 256 bytes (spec.journal)
+HELD = const(0x89)  # after HELLO, with a program: its CRC-32 u32, then 1 where it was restored
 TAKEN_OVER = const(0x88)  # CRC-32 u32 of the program that decides from the next tick on
 
 ALARMS_BYTES = const(10)
 LOG_PAGE_BYTES = const(264)
+HELD_BYTES = const(5)
 BOX_PROOF_BYTES = const(8)
 READING_WORDS = const(4)
 HISTORY_WORDS = const(96)  # microsteps of the last day by HISTORY_S, the newest first

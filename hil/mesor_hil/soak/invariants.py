@@ -27,6 +27,7 @@ def violations(program: Program, witness: Witness) -> list[str]:
         *_unnamed(witness),
         *(sentence for life in witness.lives for sentence in _illegal_states(life.records)),
         *(sentence for life in witness.lives for sentence in _wrong_clock(life, words)),
+        *(f"after a power cut the pump had {had}" for had in witness.restored_wrongly),
         *_log_faults(witness, int(words[layout.AT_STEPS_TICK_MAX])),
     ]
 

@@ -81,21 +81,30 @@ class Soak:
         self._worn_page: int | None = None  # of the log
         self._session: SessionKeys | None = None
         self._has_program = self._is_watched = False
+        self._starts_from_flash = False  # after a power cut, where the pump has its program
+        self._kept: bool | None = None  # whether a power cut must leave the program; None: may
+        self._held: int | None = None  # checksum of the program that the pump told last
+        self._result = reasons.RESULT_OK  # of the command that was answered last
 
     def send_program(self) -> None:
         """Say hello and send the program: the same in every story, so once may do for many."""
         self._command(messages.HELLO, _CHALLENGE)
+        if self._state in (reasons.STATE_IDLE, reasons.STATE_READY):
+            self._kept = None
         self._command(messages.PROGRAM_BEGIN, struct.pack("<I", len(self._content) // 4))
         for offset in range(0, len(self._content), messages.CHUNK_BYTES_MAX):
             chunk = self._content[offset : offset + messages.CHUNK_BYTES_MAX]
             self._command(messages.PROGRAM_CHUNK, struct.pack("<I", offset) + chunk)
         seal = TEST_KEYS.seal_program(self._content)
-        self._command(messages.PROGRAM_END, self._content[-4:] + seal)
+        answered = self._command(messages.PROGRAM_END, self._content[-4:] + seal)
+        if answered and self._result == reasons.RESULT_OK and self._state == reasons.STATE_READY:
+            self._kept = True
         self._has_program = True
 
     def run(self, seed: int) -> Witness:
         """Let the therapy of that seed run to its end; return what was seen."""
         self.mishaps = story(seed, self._tick_s)
+        self._starts_from_flash = seed % 2 == 1
         self._draw = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
         # Every third patient is so large that only the caps end what the planner asks for.
         self._ug_l_per_step = _UG_L_PER_STEP / (10.0 if seed % 3 == 0 else 1.0)
@@ -178,8 +187,8 @@ class Soak:
         if self._active("line_repeated", due_s):
             write(coded)
 
-    def _command(self, kind: int, body: bytes = b"") -> None:
-        """Send one command, and wait for its answer as long as one may take."""
+    def _command(self, kind: int, body: bytes = b"") -> bool:
+        """Send one command; return whether its answer came within what one may take."""
         stage, ticks, worn = self._stage, self._ticks_told, self._worn_page_comes()
         stage.write(self._coded(kind, body))
         self._watch()
@@ -191,6 +200,7 @@ class Soak:
             # The order's own page met it: that order is not kept, and every tick will be.
             stands = self.witness.standstills
             stands[:] = [entry for entry in stands if entry.alarm != reasons.FAULT_LOG]
+        return self._answered == self._sequence
 
     def _worn_page_comes(self) -> bool:
         """Say whether a page that will not hold has yet to be written."""
@@ -257,10 +267,17 @@ class Soak:
         """Let the host send its program anew and have it take over, where a therapy runs."""
         if self.witness.stopped_by_host_s is None:
             self.send_program()
-            self._command(messages.TAKE_OVER, self._content[-4:])
+            kept, self._kept = self._kept, None
+            answered = self._command(messages.TAKE_OVER, self._content[-4:])
+            if answered and self._result == reasons.RESULT_OK:
+                self._kept = False
+            elif answered and self._result != reasons.RESULT_NO_LOG:
+                self._kept = kept
 
     def _stop_command(self) -> None:
         """Let the host stop the therapy; nothing may move after that."""
+        if self._kept is False:
+            self._kept = None  # the pump keeps anew what it has run
         self._command(messages.STOP)
         if self.witness.stopped_by_host_s is None:
             self.witness.stopped_by_host_s = self._stage.now_s
@@ -331,9 +348,23 @@ class Soak:
         self._session, self._state, self._worn_page = None, reasons.STATE_IDLE, None
         self._coder, self._is_watched = FrameCoder(), False
         self._pass_until(self._stage.now_s + _BOOT_S)
+        self._held = None
+        self._command(messages.HELLO, _CHALLENGE)
+        self._judge_held()
         if self.witness.stopped_by_host_s is None:
-            self.send_program()
+            if self._held is None or not self._starts_from_flash:
+                self.send_program()
             self._start()
+
+    def _judge_held(self) -> None:
+        """Hold what the pump has after a power cut against what it must have, or must not."""
+        mine = int.from_bytes(self._content[-4:], "little")
+        if self._held not in (None, mine):
+            self.witness.restored_wrongly.append(f"program {self._held:08x}, which nobody sent")
+        elif self._kept is True and self._held is None:
+            self.witness.restored_wrongly.append("none, though one had been kept")
+        elif self._kept is False and self._held is not None:
+            self.witness.restored_wrongly.append("the program before the one that took over")
 
     def _active(self, kind: str, now_s: float) -> bool:
         """Say whether a mishap of that kind is going on."""
@@ -362,7 +393,9 @@ class Soak:
                 stage.told()
             elif frame.kind == messages.ACK:
                 self._answered = int.from_bytes(frame.body[:2], "little")
-                self._state = frame.body[3]
+                self._result, self._state = frame.body[2], frame.body[3]
+            elif frame.kind == messages.HELD:
+                self._held = int.from_bytes(frame.body[:4], "little")
             elif frame.kind == messages.IDENTITY and self._session is None:
                 self._session = SessionKeys(TEST_KEYS, identity_of(frame).nonce, _CHALLENGE)
             elif frame.kind == messages.ALARMS:

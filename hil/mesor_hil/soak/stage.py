@@ -198,7 +198,7 @@ class TwinStage:
         self._edges_before += dead.edges()
         dead.flash.cut_after = None
         del dead.flash.program  # the dead board's clock no longer counts
-        self.target = self._watched(TwinTarget(dead.flash))
+        self.target = self._watched(TwinTarget(dead.flash, dead.slot_flash))
         board = self.target.board
         board.time_us = dead.time_us + round(after_s * 1e6)
         board.raised, board.adc = dead.raised, dead.adc

@@ -40,6 +40,7 @@ class Witness:
     batch_slack: int = 0  # of those, how many may be counted to the batch before or after
     standstills: list[Standstill] = field(default_factory=list)
     stopped_by_host_s: float | None = None
+    restored_wrongly: list[str] = field(default_factory=list)  # what a power cut left, if wrong
     log: bytes = b""  # the flash in the end
 
     @property

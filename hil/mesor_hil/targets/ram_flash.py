@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import random
 
-from pump.spec import journal
+from pump.spec import journal, slot
 
 _SECTOR_BYTES = journal.PAGE_BYTES * journal.SECTOR_PAGES
 
 BOXES = journal.BOXES_BYTES // _SECTOR_BYTES  # black boxes, a sector each
+SLOT = slot.SLOT_BYTES // _SECTOR_BYTES  # sectors that keep the program
 
 
 class PowerCut(Exception):  # noqa: N818 - no error of the program

@@ -14,7 +14,7 @@ from array import array
 from mesor.link.keys import PumpKeys
 from mesor_hil.targets import healthy
 from mesor_hil.targets.board_faults import BoardFault, PinFault
-from mesor_hil.targets.ram_flash import BOXES, RamFlash
+from mesor_hil.targets.ram_flash import BOXES, SLOT, RamFlash
 from mesor_hil.targets.test_keys import TEST_KEYS
 from pump.app import App
 from pump.core.alarms import SOUND
@@ -35,10 +35,11 @@ def _done(batch: tuple[int, int, int], time_us: int) -> int:
 class TwinBoard:
     """Has the methods of pump.board.pico.PicoBoard; time is what the bench says it is."""
 
-    def __init__(self, flash: RamFlash | None = None) -> None:
-        """flash: that of a board that was powered before, with its log."""
+    def __init__(self, flash: RamFlash | None = None, slot: RamFlash | None = None) -> None:
+        """flash, slot: those of a board that was powered before, with its log and program."""
         self.flash = flash or RamFlash()
         self.box_flash = RamFlash(BOXES)
+        self.slot_flash = slot or RamFlash(SLOT)
         self.time_us = 0
         self.inbox = bytearray()
         self.outbox = bytearray()
@@ -180,9 +181,9 @@ class TwinTarget:
     name = "twin"
     times_a_chip = False
 
-    def __init__(self, flash: RamFlash | None = None) -> None:
-        """flash: that of a twin before this one, with its log."""
-        self.board = TwinBoard(flash)
+    def __init__(self, flash: RamFlash | None = None, slot: RamFlash | None = None) -> None:
+        """flash, slot: those of a twin before this one, with its log and its program."""
+        self.board = TwinBoard(flash, slot)
         self.app = App(self.board)
 
     @property

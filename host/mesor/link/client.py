@@ -85,6 +85,14 @@ class Identity:
     protocol_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The program that the pump runs, or would with START."""
+
+    checksum: int  # CRC-32
+    is_restored: bool  # found in its flash at power-up; no host has sent it since
+
+
 class PumpClient:
     """Commands and readings to one pump; telemetry back."""
 
@@ -112,6 +120,7 @@ class PumpClient:
         self._acks: deque[Frame] = deque()
         self._identity: Identity | None = None
         self._log_pages: dict[int, bytes] = {}
+        self.held: Held | None = None  # as the pump said after HELLO
         self.heard = False  # any whole frame from a pump
 
     @property
@@ -121,7 +130,7 @@ class PumpClient:
 
     def hello(self) -> Identity:
         """Ask who is there and open a session; raise LinkError for silence or another firmware."""
-        self._identity = None
+        self._identity = self.held = None
         self._command(messages.HELLO, self._challenge)
         identity = self._identity
         if identity is None:
@@ -313,6 +322,8 @@ class PumpClient:
                 self._acks.append(frame)
             elif frame.kind == messages.LOG_PAGE and len(frame.body) == messages.LOG_PAGE_BYTES:
                 self._log_pages[int.from_bytes(frame.body[:4], "little")] = frame.body
+            elif frame.kind == messages.HELD and len(frame.body) == messages.HELD_BYTES:
+                self.held = Held(int.from_bytes(frame.body[:4], "little"), bool(frame.body[4]))
             elif frame.kind == messages.IDENTITY and frame.body[_CHALLENGE] == self._challenge:
                 self._identity = identity_of(frame)
 

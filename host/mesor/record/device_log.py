@@ -29,6 +29,7 @@ _KINDS = {
     at.FULL: "ring full",
     at.HISTORY: "history",
     at.RELIEF: "relief",
+    at.RESTORED: "restored",
 }
 _COMMANDS = {
     messages.PROGRAM_END: "program",
@@ -95,6 +96,8 @@ class Page:
             return f"flags {self.content[0]:#x}"
         if self.kind == "relief":
             return f"{self.content[1]} of {self.content[0]} steps back out of a blocked line"
+        if self.kind == "restored":
+            return f"program {self.content[0] & 0xFFFFFFFF:08x}, as it was kept in flash"
         if self.kind == "history":
             return f"part {self.content[0]}, {sum(self.content[1:])} steps"
         return f"{self.steps} steps charged" if self.steps else ""

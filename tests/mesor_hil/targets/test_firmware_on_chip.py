@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from mesor.errors import LinkError
 from mesor.firmware import build_firmware
-from mesor.link import PumpClient
+from mesor.link import Held, PumpClient
 from mesor.program import Program
 from mesor.record.device_log import device_log
 from mesor_hil.targets import emulator
 from mesor_hil.targets.emulator import EmulatorTarget
+from mesor_hil.targets.target import Target
+from mesor_hil.targets.twin import TwinTarget
 from pump.spec import messages, reasons
 from pump.spec import record as at
 
@@ -50,7 +51,7 @@ def pump_that() -> Callable[[str], EmulatorTarget]:
     return make
 
 
-def start(target: EmulatorTarget, program: Program) -> PumpClient:
+def start(target: Target, program: Program) -> PumpClient:
     """Upload the program and start the therapy."""
     client = PumpClient(target, keys_of=target.keys_of)
     client.hello()
@@ -59,7 +60,7 @@ def start(target: EmulatorTarget, program: Program) -> PumpClient:
     return client
 
 
-def pass_seconds(target: EmulatorTarget, client: PumpClient, seconds: float) -> None:
+def pass_seconds(target: Target, client: PumpClient, seconds: float) -> None:
     """Let the board's time pass."""
     until_s = target.now_s + seconds
     while target.now_s < until_s:
@@ -81,8 +82,7 @@ def test_a_tick_that_hangs_is_ended_by_the_watchdog_with_the_motor_at_rest(
     assert target.step_edges() == made > 0
     client = PumpClient(target, keys_of=target.keys_of)
     assert client.hello().firmware_version == messages.FIRMWARE_VERSION
-    with pytest.raises(LinkError, match="present state"):
-        client.start(FACTOR, 0)  # it has forgotten the program
+    assert client.held == Held(int(program.words[-1]) & 0xFFFFFFFF, is_restored=True)
 
 
 def test_a_tick_that_takes_memory_stops_the_motor_and_latches_a_fault(
@@ -153,17 +153,22 @@ def test_a_program_that_fails_restarts_the_board_instead_of_opening_a_prompt(
 def test_the_log_survives_in_the_chips_flash_and_the_account_goes_on(
     chip: EmulatorTarget, program: Program
 ) -> None:
-    """Real MicroPython programs the pages; after a power cut they are all there, and count."""
-    client = start(chip, program)
-    pass_seconds(chip, client, 3.5)
+    """Real MicroPython programs the pages; after a power cut they are all there, and count.
+
+    The program is there too, and decides as it does on the twin, which lived through the same.
+    """
+    twin = TwinTarget()
+    for pump in (twin, chip):
+        pass_seconds(pump, start(pump, program), 3.5)
     made = chip.step_edges()
+    twin_again = TwinTarget(twin.board.flash, twin.board.slot_flash)
     again = EmulatorTarget(lambda _text: None, chip.board.flash_image())
     client = PumpClient(again, keys_of=again.keys_of)
     client.hello()
     log = device_log(client.read_log())
     assert log.broken is None
     assert log.spoilt == 0
-    kinds = ["boot", "command", "command", "tick", "tick", "tick", "tick", "boot"]
+    kinds = ["boot", "command", "command", "tick", "tick", "tick", "tick", "boot", "restored"]
     assert [page.kind for page in log.pages] == kinds
     assert made <= log.pages[-1].volume_steps
     histories: list[bytes] = []
@@ -175,11 +180,27 @@ def test_the_log_survives_in_the_chips_flash_and_the_account_goes_on(
         again.keys_of,
     )
     client.hello()
-    client.upload(program.bytes)
-    client.start(FACTOR, 0)
+    assert again.step_edges() == 0
+    client_of_twin = PumpClient(twin_again, keys_of=twin_again.keys_of)
+    client_of_twin.hello()
+    assert client.held == client_of_twin.held == Held(int(program.words[-1]) & 0xFFFFFFFF, True)
+    assert decided(again, client) == decided(twin_again, client_of_twin)
     (history,) = histories
     assert sum(array("i", history)) == log.pages[-1].volume_steps
-    assert again.step_edges() == 0
+
+
+def decided(target: Target, client: PumpClient) -> list[list[int]]:
+    """Start what the pump has, send four readings; return what was decided."""
+    client.start(FACTOR, 0)
+    words = []
+    for tick in range(4):
+        client.send_reading(tick, 300 * tick, 8_000 + 300 * tick, 100)
+        record = client.await_telemetry(target.now_s + 0.5)
+        assert record is not None
+        words.append([int(w) for i, w in enumerate(record) if i not in at.MEASURED])
+        pass_seconds(target, client, 1.0)
+    assert any(record[at.STEPS] for record in words)
+    return words
 
 
 def pass_raw(target: EmulatorTarget, seconds: float) -> bytes:
