@@ -31,7 +31,6 @@ from mesor.errors import ScenarioError
 from mesor_hil import DEFAULT_SCENARIO
 
 if TYPE_CHECKING:
-    from mesor.program import Program
     from mesor.program.therapy_file import TherapyFile
     from mesor_hil.bench_solver.compare import Row
 
@@ -42,6 +41,7 @@ TargetOption = Annotated[
     str, typer.Option(help="emulator, twin, or a serial port or pyserial URL.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+SeedOption = Annotated[int | None, typer.Option(help="Instead of the file's own.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 def run(
     scenario: Annotated[str, typer.Argument(help="Shipped name or path.")] = DEFAULT_SCENARIO,
     target: TargetOption = "emulator",
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.")] = None,
+    seed: SeedOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
     confirm: Annotated[
         list[str] | None,
@@ -85,13 +85,9 @@ def run(
     given = tuple(Confirmation(limit=named(text), at_h=0.0) for text in confirm or ())
     loaded = loaded.model_copy(update={"confirmations": (*given, *loaded.confirmations)})
     _warn(loaded)
-    used_seed = loaded.seed if seed is None else seed
-    if used_seed < 0:
-        raise ScenarioError(f"The seed is {used_seed}; it must be zero or more.")
+    used_seed = _seed(seed, loaded.seed)
     kind = target if target in ("emulator", "twin") else "port"
-    folder = out or Path("runs") / f"{loaded.name}-{kind}-seed{used_seed}"
-    if folder.exists() and not folder.is_dir():
-        raise ScenarioError(f"{folder} is a file; --out needs a folder for the run.")
+    folder = _folder(out, f"{loaded.name}-{kind}-seed{used_seed}")
     console = Console(stderr=True)
     with _progress(console) as bar:
         task = bar.add_task(loaded.name, total=None, level="")
@@ -113,6 +109,21 @@ def run(
         raise typer.Exit(EXIT_FAILED)
 
 
+def _seed(asked: int | None, own: int) -> int:
+    """Return the seed that was asked for, else the file's own; raise for a negative one."""
+    if asked is not None and asked < 0:
+        raise ScenarioError(f"The seed is {asked}; it must be zero or more.")
+    return own if asked is None else asked
+
+
+def _folder(out: Path | None, name: str) -> Path:
+    """Return where to leave a result: --out, or a folder of this name; raise for a file."""
+    folder = out or Path("runs") / name
+    if folder.exists() and not folder.is_dir():
+        raise ScenarioError(f"{folder} is a file; --out needs a folder.")
+    return folder
+
+
 def scenarios(as_json: JsonOption = False) -> None:
     """List the scenarios that ship."""
     from mesor_hil.scenarios import shipped_scenarios
@@ -132,24 +143,30 @@ def compile_(
         str, typer.Argument(help="Therapy file, or a scenario: shipped name or path.")
     ] = DEFAULT_SCENARIO,
     out: Annotated[Path, typer.Option("--out", "-o", help="Program file.")] = Path("program.bin"),
-    samples: Annotated[int, typer.Option(min=100, help="States for the certificate.")] = 100_000,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=100, help="States for each model's certificate, instead of those of a run."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compile a therapy into a program, with its certificate."""
-    from mesor.program import compile_program
+    from mesor.program import CERTIFICATE_SAMPLES, compile_program
+    from mesor_hil.certificates import as_json_object, tables
     from mesor_hil.scenarios import load_therapy
 
     therapy = load_therapy(source)
-    _warn(therapy)
-    with Console(stderr=True).status("Compiling and certifying"):
-        program = compile_program(therapy.problem(), samples)
     if not out.parent.is_dir():
         raise ScenarioError(f"There is no folder {out.parent}; make it, or choose another --out.")
+    _warn(therapy)
+    with Console(stderr=True).status("Compiling and certifying"):
+        program = compile_program(therapy.problem(), samples or CERTIFICATE_SAMPLES)
     out.write_bytes(program.bytes)
     if as_json:
-        _print_json(_certificate(program))
+        _print_json(as_json_object(program))
     else:
-        _print_certificate(program)
+        Console().print(*tables(program))
         Console().print(f"Program: {out}", soft_wrap=True)
 
 
@@ -227,7 +244,7 @@ def campaign(
     spec: Annotated[str, typer.Argument(help="Shipped name, or path of a campaign's TOML.")],
     patients: Annotated[int, typer.Option(min=2, help="How many virtual patients.")] = 200,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
-    seed: Annotated[int | None, typer.Option(help="Instead of the campaign's own.")] = None,
+    seed: SeedOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for result and report.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -236,13 +253,8 @@ def campaign(
     from mesor_hil.campaign.report import print_result, write_result
 
     loaded = load_campaign(spec)
-    if seed is not None:
-        if seed < 0:
-            raise ScenarioError(f"The seed is {seed}; it must be zero or more.")
-        loaded = loaded.model_copy(update={"seed": seed})
-    folder = out or Path("runs") / f"{loaded.name}-{patients}-seed{loaded.seed}"
-    if folder.exists() and not folder.is_dir():
-        raise ScenarioError(f"{folder} is a file; --out needs a folder for the campaign.")
+    loaded = loaded.model_copy(update={"seed": _seed(seed, loaded.seed)})
+    folder = _folder(out, f"{loaded.name}-{patients}-seed{loaded.seed}")
     with _counting(Console(stderr=True)) as bar:
         task = bar.add_task(loaded.name, total=patients)
         result, people = run_campaign(
@@ -374,35 +386,6 @@ def _progress(console: Console) -> Progress:
         console=console,
         transient=True,
     )
-
-
-def _certificate(program: Program) -> dict[str, Any]:
-    """Return the certificate as JSON can hold it."""
-    content = asdict(program.certificate)
-    content["rho"] = program.splitting.rho
-    return content
-
-
-def _print_certificate(program: Program) -> None:
-    """Print what was proved, and what was measured."""
-    certificate = program.certificate
-    proved = Table("signal", "can reach", "limit", "spare bits", box=None, title="Proved")
-    for bound in certificate.bounds:
-        spare = f"{bound.spare_bits:.1f}"
-        proved.add_row(bound.signal, f"{bound.magnitude:,}", f"{bound.limit:,}", spare)
-    cold = certificate.samples + certificate.searched
-    measured = Table("measured", "median", "99 %", "max", box=None, title="Measured")
-    for name, spread in (
-        (f"cold error, {certificate.compared:,} states", certificate.cold_error),
-        (f"cold iterations, {cold:,} states", certificate.cold_iterations),
-        ("cold guesses of the active set", certificate.cold_guesses),
-        (f"warm error, {certificate.warm_ticks:,} ticks", certificate.warm_error),
-        ("warm iterations", certificate.warm_iterations),
-        ("warm guesses of the active set", certificate.warm_guesses),
-    ):
-        figures = (f"{value:.3g}" for value in asdict(spread).values())
-        measured.add_row(name, *figures)
-    Console().print(proved, measured)
 
 
 def _print_json(content: Any) -> None:

@@ -18,6 +18,7 @@ from mesor.performance import Performance, TargetWindow, evaluate
 from mesor.program import Program
 from mesor.program.therapy_file import Therapy
 from mesor.record.replay import Replay
+from mesor_hil.certificates import in_brief
 from mesor_hil.course_figures import (
     CourseFigures,
     course_figures,
@@ -114,7 +115,7 @@ def summarise(
         "alarms": _alarms(scenario, records),
         "takeovers": [takeover.summary() for takeover in trace.takeovers],
         "replay": {"identical": replayed.identical, "ticks": replayed.ticks},
-        "certificate": _certificate(program),
+        "certificate": in_brief(program),
     }
 
 
@@ -334,15 +335,3 @@ def _alarms(scenario: Scenario, records: npt.NDArray[np.int32]) -> list[dict[str
                 entries.append(entry | {"cause": cause, "remedy": remedy})
         before = present
     return entries
-
-
-def _certificate(program: Program) -> dict[str, Any]:
-    """Return the certificate's figures."""
-    certificate = program.certificate
-    figures = asdict(certificate)
-    weakest = {
-        "signal": certificate.weakest.signal,
-        "spare_bits": certificate.weakest.spare_bits,
-    }
-    del figures["bounds"], figures["seed"]
-    return {"rho": program.splitting.rho, **figures, "weakest_bound": weakest}

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mesor.dosing_commands import drugs, prescribe
+from mesor.dosing_commands import JsonOption, drugs, prescribe
 from mesor.errors import MesorError
 from mesor.log_commands import log_app
 
@@ -68,7 +68,7 @@ def options(
 @app.command(rich_help_panel=RECORD)
 def replay(
     run: Annotated[Path, typer.Argument(help="A run's folder or its run.mcap.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Re-execute every tick of a run from its log, and name the first difference."""
     from mesor.record.replay import replay as replay_run
@@ -86,19 +86,25 @@ def replay(
 
 
 @app.command(rich_help_panel=RECORD)
-def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")], as_json: JsonOption = False
+) -> None:
     """Write a run's report.html again."""
     from mesor.report.page import write_report
 
-    typer.echo(f"Report: {write_report(run)}")
+    path = write_report(run)
+    typer.echo(json.dumps({"report": str(path)}) if as_json else f"Report: {path}")
 
 
 @app.command(rich_help_panel=BOARD)
-def image() -> None:
+def image(as_json: JsonOption = False) -> None:
     """Get or build the MicroPython image for the RP2040."""
     from mesor.image import ensure_image
 
     found = ensure_image(progress=lambda text: typer.echo(text, err=True))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), default=str))
+        return
     typer.echo(f"{found.path}\nMicroPython {found.version}, {found.origin}\nsha256 {found.sha256}")
 
 

@@ -58,7 +58,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 def drugs(
     name: Annotated[str | None, typer.Argument(help="A drug; without one, list them.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the drugs that doses can be found for, or show one with every number's source."""
     from mesor.dosing.library.drug import drug_names, load_drug

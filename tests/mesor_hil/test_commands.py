@@ -132,6 +132,22 @@ def test_compile_writes_the_program_and_prints_its_certificate(mesor, tmp_path: 
     assert all(bound["magnitude"] < bound["limit"] for bound in certificate["bounds"])
 
 
+def test_compile_shows_the_certificate_of_every_model_of_a_bank(mesor, tmp_path: Path) -> None:
+    """Whoever trusts the pump with five models must see five proofs, not the worst."""
+    path = str(tmp_path / "program.bin")
+    status, out, _ = mesor("compile", "vancomycin_bank", "-o", path, "--samples", "100", "--json")
+    certificate = json.loads(out)
+    assert status == 0
+    assert [model["clearance_factor"] for model in certificate["models"]] == [1.0, 0.5, 2.0]
+    errors = [
+        max(model["cold_error"]["maximum"], model["warm_error"]["maximum"])
+        for model in certificate["models"]
+    ]
+    assert len(set(errors)) == 3
+    worst = certificate["models"][errors.index(max(errors))]
+    assert {key: certificate[key] for key in worst} == worst
+
+
 def test_a_therapy_file_compiles_to_the_same_program_as_the_scenario_around_it(
     mesor, tmp_path: Path
 ) -> None:

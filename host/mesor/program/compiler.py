@@ -64,7 +64,12 @@ class Program:
     @property
     def certificate(self) -> Certificate:
         """Return the worst of the models' certificates."""
-        return max(self.certificates, key=lambda one: one.badness)
+        return self.certificates[self.worst_model]
+
+    @property
+    def worst_model(self) -> int:
+        """Return which model's certificate is the worst."""
+        return max(range(len(self.sections)), key=lambda model: self.certificates[model].badness)
 
     @property
     def design(self) -> Design:
