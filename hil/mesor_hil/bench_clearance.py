@@ -37,6 +37,7 @@ CHANGE_H, END_H = 8.0, 16.0
 FACTORS = (0.5, 2.0)
 OUTSIDE_MAX_H, OVERSHOOT_MAX_PERCENT = 2.0, 15.0
 _SENSOR_CV = 0.05
+_START_TIME = "08:00"  # where a clearance follows the clock, the patient's as the program's
 _SAMPLES = 1000
 _DAY_H = 24.0
 # Target, low and high in mg/L: the library's window, spread over the day for an area; the
@@ -56,7 +57,7 @@ LEVELS: dict[str, tuple[float, float, float]] = {
     "remifentanil": (0.0035, 0.002, 0.005),
     "fluorouracil": (25.0 / 46.0, 20.0 / 46.0, 30.0 / 46.0),
 }
-_PATIENT = PatientFile(
+PATIENT = PatientFile(
     patient=Body(sex="male", age_years=60.0, weight_kg=80.0, height_cm=175.0),
     kidneys=Kidneys(creatinine_mg_dl=1.1),
     composition=Composition(albumin_g_l=40.0),
@@ -87,9 +88,9 @@ class ClearanceChange:
 
 
 def bench_clearance(
-    drugs: Sequence[str], target: str, say: Callable[[str], None]
+    drugs: Sequence[str], target: str, say: Callable[[str], None], seed: int = 1
 ) -> Iterator[ClearanceChange]:
-    """Yield both changes of each drug, of all where none is named.
+    """Yield both changes of each drug, of all where none is named; seed: of the sensor's noise.
 
     Raises ScenarioError for a drug without a level to hold.
     """
@@ -98,15 +99,15 @@ def bench_clearance(
         raise ScenarioError(f"No level is held of {unknown[0]!r}; of {', '.join(LEVELS)} one is.")
     for drug in drugs or LEVELS:
         say(f"{drug}: compiling, then twice {END_H:g} h on the {target}")
-        found = prescribe(Order(patient=covariates(_PATIENT), drug=load_drug(drug)))
+        found = prescribe(Order(patient=covariates(PATIENT), drug=load_drug(drug)))
         program: Program | None = None
         for factor in FACTORS:
-            scenario = scenario_of(found, factor)
+            scenario = scenario_of(found, factor, seed)
             program = program or compile_program(scenario.problem(), _SAMPLES)
             yield judged(drug, factor, scenario, _run(scenario, program, target, say))
 
 
-def scenario_of(found: Prescription, factor: float) -> Scenario:
+def scenario_of(found: Prescription, factor: float, seed: int = 1) -> Scenario:
     """Return the prescribed level with the patient whose clearance changes."""
     drug = found.order.drug.name
     therapy = level_therapy_file(found, LEVELS[drug]).model_dump(exclude_none=True)
@@ -114,12 +115,16 @@ def scenario_of(found: Prescription, factor: float) -> Scenario:
     kinds = ("one_compartment", "two_compartment", "three_compartment")
     peripheries = len(likeliest(found).disposition.peripheries)
     patient = {key: value for key, value in own.items() if value > 0.0}
+    rhythm = {key: value for key, value in therapy["model"].items() if key == "rhythm"}
     table: dict[str, Any] = {
         **therapy,
+        **({"start_time": _START_TIME} if rhythm else {}),
         "name": f"{drug}_clearance_times_{factor:g}",
+        "seed": seed,
         "duration_h": END_H,
         "patient": {
             **patient,
+            **rhythm,
             "model": kinds[peripheries],
             "clearance_change": [{"at_h": CHANGE_H, "factor": factor}],
         },

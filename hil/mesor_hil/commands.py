@@ -187,6 +187,7 @@ def bench(
         list[str] | None, typer.Option(help="clearance: only this; may be repeated.")
     ] = None,
     target: Annotated[str, typer.Option(help="clearance: twin or emulator.")] = "twin",
+    seed: Annotated[int, typer.Option(min=0, help="clearance: of the sensor's noise.")] = 1,
     scenario: Annotated[
         str, typer.Option(help="tick: whose program and patient.")
     ] = DEFAULT_SCENARIO,
@@ -204,7 +205,7 @@ def bench(
         rows = _compared(horizon, quick, fresh, page)
         _show_rows(rows, plot, page, as_json)
     elif name == "clearance":
-        _bench_clearance(drug or (), target, as_json)
+        _bench_clearance(drug or (), target, seed, as_json)
     else:
         known = "tick, solver, occlusion, clearance"
         raise ScenarioError(f"There is no benchmark {name!r}; there are: {known}.")
@@ -318,11 +319,11 @@ def _bench_occlusion(as_json: bool) -> None:
     Console().print(table)
 
 
-def _bench_clearance(drugs: Sequence[str], target: str, as_json: bool) -> None:
+def _bench_clearance(drugs: Sequence[str], target: str, seed: int, as_json: bool) -> None:
     """Hold levels while clearances halve or double; leave with 1 where one fails."""
     from mesor_hil.bench_clearance import bench_clearance, table_of
 
-    results = list(bench_clearance(drugs, target, _say))
+    results = list(bench_clearance(drugs, target, _say, seed))
     if as_json:
         _print_json([asdict(result) for result in results])
     else:

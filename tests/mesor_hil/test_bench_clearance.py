@@ -6,10 +6,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesor.dosing.library import drug_names
+from mesor.dosing.library import drug_names, load_drug
+from mesor.dosing.patient_file import covariates
+from mesor.dosing.prescription import Order, prescribe
 from mesor.errors import ScenarioError
 from mesor.performance import TargetWindow
-from mesor_hil.bench_clearance import LEVELS, bench_clearance, longest_outside_h
+from mesor_hil.bench_clearance import (
+    LEVELS,
+    PATIENT,
+    bench_clearance,
+    longest_outside_h,
+    scenario_of,
+)
 
 WINDOW = TargetWindow(10.0, 8.0, 12.0)
 
@@ -24,6 +32,16 @@ def test_every_drug_that_is_infused_has_a_level() -> None:
     """Those that the library knows, less the one by mouth."""
     assert set(LEVELS) == set(drug_names()) - {"clopidogrel"}
     assert all(low < target < high for target, low, high in LEVELS.values())
+
+
+@pytest.mark.parametrize("drug", LEVELS)
+def test_every_level_makes_a_scenario(drug: str) -> None:
+    """Whatever its therapy needs is there, as the time of day where a clearance follows it."""
+    prescription = prescribe(Order(patient=covariates(PATIENT), drug=load_drug(drug)))
+    scenario = scenario_of(prescription, 0.5, seed=3)
+    assert scenario.seed == 3
+    assert scenario.therapy.target_mg_l == pytest.approx(LEVELS[drug][0], rel=1e-4)
+    assert (scenario.model.rhythm is None) == (scenario.patient.rhythm is None)
 
 
 @pytest.mark.parametrize(

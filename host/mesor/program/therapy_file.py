@@ -41,6 +41,9 @@ _CONC_MAX_TARGETS = 5.0  # a reading beyond this many targets is not believed
 _CONC_CHANGE_MAX_TARGETS = 1.5  # nor one that moved farther than this in a tick
 # How far a compartment may wander in a tick without any infusion that explains it.
 _STATE_WALK_TARGETS = 0.015
+# From this share of the level cleared in a tick on, the disturbance may wander faster: a wrong
+# clearance then moves the level further before the next readings tell.
+_CLEARED_SLOWLY = 0.02
 # With a bank a model explains less of a wrong clearance away, else none could be told apart.
 _BANK_STATE_WALK = 0.25
 _BANK_DISTURBANCE = 0.25
@@ -328,6 +331,9 @@ class TherapyFile(Section):
         usual = problem.EstimatorDesign(
             state_walk_mg_l=_STATE_WALK_TARGETS * self.therapy.target_mg_l
         )
+        cleared = self.model.clearance_l_h / self.model.volume_central_l * self.therapy.tick_s
+        haste = max(1.0, -math.expm1(-cleared / 3600.0) / _CLEARED_SLOWLY)
+        usual = replace(usual, disturbance_walk_sd=haste * usual.disturbance_walk_sd)
         if set(self.bank.clearance_factors) == {1.0}:
             return usual
         return replace(

@@ -141,6 +141,15 @@ def test_the_estimator_s_walk_is_a_share_of_the_target(tmp_path: Path) -> None:
         assert walk == pytest.approx(0.015)
 
 
+def test_a_fast_drug_s_disturbance_may_wander_faster(tmp_path: Path) -> None:
+    """By the share of the level that is cleared in a tick, from a fiftieth on."""
+    slow, fast = (therapy_of(drug, tmp_path).problem() for drug in ("vancomycin", "remifentanil"))
+    cleared = fast.model.clearance_l_h / fast.model.volume_central_l * fast.tick_h
+    ratio = fast.estimator.disturbance_walk_sd / slow.estimator.disturbance_walk_sd
+    assert ratio == pytest.approx(50.0 * (1.0 - math.exp(-cleared)))
+    assert ratio > 2.0
+
+
 def test_the_day_s_dose_allows_for_the_clearances_that_are_believed_possible(
     tmp_path: Path,
 ) -> None:
