@@ -27,8 +27,7 @@ from mesor.errors import ScenarioError
 from mesor.link import PumpClient
 from mesor.performance import TargetWindow, evaluate
 from mesor.program import Program, compile_program
-from mesor_hil.plant import ConcentrationSensor
-from mesor_hil.scenarios import Scenario, draw_patient, read_scenario
+from mesor_hil.scenarios import Scenario, draw_patient, make_sensor, read_scenario
 from mesor_hil.session import Session, Trace
 from mesor_hil.targets import open_target
 
@@ -208,7 +207,7 @@ def _run(
         client.hello()
         client.upload(program.bytes)
         patient = draw_patient(scenario, scenario.seed)
-        sensor = ConcentrationSensor(scenario.sensor.settings(), scenario.seed)
+        sensor = make_sensor(scenario, scenario.seed)
         return Session(scenario, target, client, patient, sensor).run()
     finally:
         target.close()

@@ -19,8 +19,7 @@ from mesor.errors import MesorError
 from mesor.firmware import fold_script
 from mesor.link import PumpClient
 from mesor.program import compile_program
-from mesor_hil.plant import ConcentrationSensor
-from mesor_hil.scenarios import DEFAULT_SCENARIO, draw_patient, load_scenario
+from mesor_hil.scenarios import DEFAULT_SCENARIO, draw_patient, load_scenario, make_sensor
 from mesor_hil.session import Session
 from mesor_hil.targets.emulator import EmulatorTarget
 
@@ -60,7 +59,7 @@ def bench_tick(
     client.hello()
     client.upload(program.bytes)
     patient = draw_patient(scenario, scenario.seed)
-    sensor = ConcentrationSensor(scenario.sensor.settings(), scenario.seed)
+    sensor = make_sensor(scenario, scenario.seed)
     say("Running the scenario with the stopwatches")
     Session(scenario, target, client, patient, sensor).run()
     client.make_way()

@@ -18,8 +18,7 @@ from mesor.record.log import RunLog, TruthPoint
 from mesor.record.replay import replay
 from mesor.report.junit import write_junit
 from mesor.report.page import write_report
-from mesor_hil.plant import ConcentrationSensor
-from mesor_hil.scenarios import Scenario, draw_patient, resolved_toml
+from mesor_hil.scenarios import Scenario, draw_patient, make_sensor, resolved_toml
 from mesor_hil.session import Progress, Session, Step, Trace
 from mesor_hil.takeovers import Scripted, Source, Takeover, WatchedFile
 from mesor_hil.targets import EMULATOR, TWIN, open_target
@@ -152,7 +151,7 @@ def _record(
         say(f"The pump has program {client.held.checksum:08x} {origin}; this run's replaces it")
     client.upload(program.bytes)
     patient = draw_patient(scenario, order.seed)
-    sensor = ConcentrationSensor(scenario.sensor.settings(), order.seed)
+    sensor = make_sensor(scenario, order.seed)
     session = Session(scenario, target, client, patient, sensor, sources)
     return session.run(on_step, progress, on_takeover)
 
@@ -173,5 +172,5 @@ def _truth(step: Step, tick_s: int) -> TruthPoint:
         conc_mg_l=step.conc_mg_l,
         rate_mg_h=step.dose_mg * 3600.0 / tick_s,
         dose_mg=step.dose_mg,
-        reading_mg_l=None if reading is None else reading.conc_ug_l / 1000.0,
+        reading_mg_l=None if reading is None else reading.conc_mg_l,
     )

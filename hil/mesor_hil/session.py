@@ -170,7 +170,7 @@ class Session:
         sent_s = self._target.now_s
         if reading is not None:
             self._client.send_reading(
-                reading.sample_index, reading.time_s, reading.conc_ug_l, reading.quality
+                reading.sample_index, reading.time_s, reading.conc, reading.quality
             )
         record = self._answer(tick, reading, due_s)
         return Step(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +137,22 @@ def test_a_file_that_stood_there_before_is_no_order(
 
 
 def test_a_file_is_compiled_beside_the_run_where_time_is_real(
-    scenario: Scenario, tmp_path: Path
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readings of a real pump go on while a program is compiled for half a minute."""
+    go_on, compile_file = threading.Event(), WatchedFile._compile
+
+    def compile_later(watched: WatchedFile) -> None:
+        go_on.wait()
+        compile_file(watched)
+
+    monkeypatch.setattr(WatchedFile, "_compile", compile_later)
     path = tmp_path / "new.toml"
     watched = WatchedFile(path, scenario, SAMPLES, real_time=True)
     assert list(watched.due(0.0)) == []
     path.write_text("odd = 1\n" + therapy_of(scenario))
     assert list(watched.due(300.0)) == []  # it came, and is being looked at
+    go_on.set()
     watched.join()
     (found,) = watched.due(301.0)
     assert found.refusal is not None

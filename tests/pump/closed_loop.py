@@ -96,7 +96,7 @@ def records(controller: Any, seed: int = 1, ticks: int = TICKS) -> Iterator[list
         record[at.READING_PRESENT] = present
         record[at.SAMPLE_INDEX] = decision
         record[at.READING_TIME_S] = 300 * tick
-        record[at.CONC_UG_L] = int(conc)
+        record[at.CONC] = int(conc)
         record[at.QUALITY] = 100
         record[at.DAY_S] = (84_000 + 300 * tick) % 86_400
         record[at.BOARD_FLAGS] = reasons.FLAG_AIR_IN_LINE if decision == TICKS - 1 else 0

@@ -356,7 +356,7 @@ def test_replayed_and_overtaken_readings_are_refused(program: Program) -> None:
     assert verdict(bench, first) == reasons.RESULT_REPLAYED
     assert verdict(bench, second) == reasons.RESULT_REPLAYED
     records = bench.run([], 2 * TICK_MS)
-    assert [record[at.CONC_UG_L] for record in records] == [11_000]
+    assert [record[at.CONC] for record in records] == [11_000]
 
 
 def test_a_reading_is_refused_after_a_new_hello_until_its_host_signs_it(program: Program) -> None:

@@ -80,7 +80,7 @@ def test_an_eventful_loop_stays_in_small_ints(words: array[int], seed: int) -> N
 def test_inputs_at_the_ends_of_their_ranges_stay_in_small_ints(words: array[int]) -> None:
     """What the wire and the board may bring at most, for every two input words at a time."""
     most = {
-        at.SAMPLE_INDEX: 1 << 29, at.READING_TIME_S: 1 << 29, at.CONC_UG_L: 1 << 29,
+        at.SAMPLE_INDEX: 1 << 29, at.READING_TIME_S: 1 << 29, at.CONC: 1 << 29,
         at.QUALITY: 1 << 29, at.STEPS_DONE: (1 << 30) - 1, at.PRESSURE_RAW: 65_535,
         at.TICK: 3_000_000, at.BOARD_FLAGS: 15,
     }  # fmt: skip

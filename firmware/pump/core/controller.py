@@ -248,7 +248,7 @@ class Controller:
         if verdict == reasons.READING_USED:
             self._stale = 0
             gain = words[layout.AT_CONC_GAIN]
-            estimator.correct((record[at.CONC_UG_L] * gain) >> words[layout.AT_CONC_SHIFT])
+            estimator.correct((record[at.CONC] * gain) >> words[layout.AT_CONC_SHIFT])
             record[at.INNOVATION] = estimator.innovation
         else:
             self._stale += record[at.ELAPSED_TICKS]
@@ -277,7 +277,7 @@ class Controller:
             record[at.TICK] * self.words[layout.AT_TICK_S],
             record[at.SAMPLE_INDEX],
             record[at.READING_TIME_S],
-            record[at.CONC_UG_L],
+            record[at.CONC],
             record[at.QUALITY],
         )
 

@@ -104,13 +104,13 @@ def _readings(record: ptr32, words: ptr32, memory: ptr32) -> int:
         found |= 1 << alarms.SENSOR_STALE
     stuck_max = words[layout.AT_STUCK_TICKS_MAX]
     if verdict == reasons.READING_USED:
-        if record[at.CONC_UG_L] == memory[_CONC_BEFORE]:
+        if record[at.CONC] == memory[_CONC_BEFORE]:
             memory[_SAME] += 1
             if memory[_SAME] > stuck_max:
                 memory[_SAME] = stuck_max
         else:
             memory[_SAME] = 0
-        memory[_CONC_BEFORE] = record[at.CONC_UG_L]
+        memory[_CONC_BEFORE] = record[at.CONC]
     if memory[_SAME] >= stuck_max:
         found |= 1 << alarms.SENSOR_STUCK
     if record[at.ELAPSED_TICKS] > 1:

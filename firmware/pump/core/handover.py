@@ -20,6 +20,7 @@ _ALIKE = (
     (layout.AT_STATES, reasons.RESULT_OTHER_MODEL),
     (layout.AT_OUTPUT_STATE, reasons.RESULT_OTHER_MODEL),
     (layout.AT_COURSE, reasons.RESULT_OTHER_COURSE),
+    (layout.AT_READING_NG_L, reasons.RESULT_OTHER_MODEL),
 )
 
 

@@ -54,7 +54,7 @@ def _decide(words, decided) -> None:
             record[place] = value
         record[at.TICK] = record[at.SAMPLE_INDEX] = tick
         record[at.READING_TIME_S] = tick * words[layout.AT_TICK_S]
-        record[at.CONC_UG_L] = _CONC_UG_L + tick * _RISE_UG_L
+        record[at.CONC] = _CONC_UG_L + tick * _RISE_UG_L
         controller.decide()
         for place in at.MEASURED:
             record[place] = 0

@@ -21,11 +21,12 @@ _RANGES = (
     (layout.AT_DATA_BITS, 14, 14),
     (layout.AT_ESTIMATE_BITS, 16, 22),
     (layout.AT_CONC_UNIT_UG_L, 1, 1 << 29),
+    (layout.AT_READING_NG_L, 1, 1 << 20),
     (layout.AT_CONC_GAIN, 1, (1 << 30) - 1),
     (layout.AT_CONC_SHIFT, 0, 24),
-    (layout.AT_CONC_UG_L_MIN, 0, 1 << 29),
-    (layout.AT_CONC_UG_L_MAX, 1, 1 << 29),
-    (layout.AT_CONC_CHANGE_UG_L_MAX, 1, 1 << 29),
+    (layout.AT_CONC_MIN, 0, 1 << 29),
+    (layout.AT_CONC_MAX, 1, 1 << 29),
+    (layout.AT_CONC_CHANGE_MAX, 1, 1 << 29),
     (layout.AT_AGE_S_MAX, 0, 86_400),
     (layout.AT_QUALITY_MIN, 0, 100),
     (layout.AT_STALE_TICKS_MAX, 0, 1000),
@@ -180,7 +181,7 @@ def _products_fit(words) -> bool:
     one = 1 << words[layout.AT_DATA_BITS]
     limit = 1 << 30
     return (
-        words[layout.AT_CONC_UG_L_MAX] * words[layout.AT_CONC_GAIN] < limit
+        words[layout.AT_CONC_MAX] * words[layout.AT_CONC_GAIN] < limit
         and (one + 1) * words[layout.AT_STEPS_FULL] < limit
         and words[layout.AT_STEPS_TICK_MAX] * words[layout.AT_STEP_GAIN] < limit
         and words[layout.AT_FALLBACK_MOVE] <= one

@@ -2,7 +2,8 @@
 """Decides whether a concentration reading may be believed.
 
 Range, rate of change, age, order and quality are checked, in that order of
-cost; a refused reading leaves everything as it was.  Pure integers: ug/L, s.
+cost; a refused reading leaves everything as it was.  Pure integers: counts of a
+reading, s.
 """
 
 from pump.compat import micropython
@@ -17,9 +18,9 @@ class Sense:
 
     def __init__(self, words):
         self._tick_s = words[layout.AT_TICK_S]
-        self._conc_min = words[layout.AT_CONC_UG_L_MIN]
-        self._conc_max = words[layout.AT_CONC_UG_L_MAX]
-        self._change_max = words[layout.AT_CONC_CHANGE_UG_L_MAX]
+        self._conc_min = words[layout.AT_CONC_MIN]
+        self._conc_max = words[layout.AT_CONC_MAX]
+        self._change_max = words[layout.AT_CONC_CHANGE_MAX]
         self._age_max_s = words[layout.AT_AGE_S_MAX]
         self._quality_min = words[layout.AT_QUALITY_MIN]
         self._last_index = -1
@@ -33,9 +34,9 @@ class Sense:
         self._last_conc = before._last_conc
 
     @micropython.native
-    def judge(self, now_s: int, index: int, time_s: int, conc_ug_l: int, quality: int) -> int:
+    def judge(self, now_s: int, index: int, time_s: int, conc: int, quality: int) -> int:
         """Return reasons.READING_*; READING_USED also makes this reading the last one."""
-        if conc_ug_l < self._conc_min or conc_ug_l > self._conc_max:
+        if conc < self._conc_min or conc > self._conc_max:
             return reasons.READING_OUT_OF_RANGE
         if quality < self._quality_min or quality > 100:
             return reasons.READING_LOW_QUALITY
@@ -45,15 +46,15 @@ class Sense:
             return reasons.READING_TOO_OLD
         if index <= self._last_index or time_s < self._last_time_s:
             return reasons.READING_OUT_OF_ORDER
-        if self._last_conc >= 0 and self._changes_too_fast(time_s, conc_ug_l):
+        if self._last_conc >= 0 and self._changes_too_fast(time_s, conc):
             return reasons.READING_TOO_FAST
         self._last_index = index
         self._last_time_s = time_s
-        self._last_conc = conc_ug_l
+        self._last_conc = conc
         return reasons.READING_USED
 
     @micropython.native
-    def _changes_too_fast(self, time_s: int, conc_ug_l: int) -> bool:
+    def _changes_too_fast(self, time_s: int, conc: int) -> bool:
         """Say whether the level moved further than the program allows in that time."""
         # Begun ticks between the two, at least one.
         ticks = (time_s - self._last_time_s + self._tick_s - 1) // self._tick_s
@@ -61,7 +62,7 @@ class Sense:
             ticks = 1
         if ticks > _CHANGE_TICKS_MAX:
             return False
-        change = conc_ug_l - self._last_conc
+        change = conc - self._last_conc
         if change < 0:
             change = -change
         # Compared by division: the product of change_max and ticks may pass 2**30.

@@ -33,7 +33,7 @@ CONFIRM = const(0x0B)  # soft limit u32 (spec.reasons.LIMIT_SOFT_*), of the runn
 TAKE_OVER = const(0x0C)  # CRC-32 u32 of the program, sent before, that is to decide from now on
 BOX_CLEAR = const(0x0D)  # black box u32, first BOX_PROOF_BYTES of its first page's link
 # Host to pump, acknowledged only when refused: the telemetry of its tick is the answer.
-READING = const(0x10)  # sample_index u32, time_s u32, conc_ug_l u32, quality u32
+READING = const(0x10)  # sample_index u32, time_s u32, conc u32 (spec.record), quality u32
 
 KEYLESS = (HELLO, STOP, LOG_READ)  # whoever is there may say these; all others are signed
 

@@ -10,8 +10,8 @@ patient and the QP that plans with it; all have the same states, rows and units.
 
 from pump.compat import const
 
-MAGIC = const(0x0652534D)  # "MSR", layout family 6; below 2**30
-LAYOUT_VERSION = const(6)
+MAGIC = const(0x0752534D)  # "MSR", layout family 7; below 2**30
+LAYOUT_VERSION = const(7)
 
 # Scalars, one word each.
 AT_MAGIC = const(0)
@@ -25,11 +25,11 @@ AT_TICK_S = const(7)
 AT_DATA_BITS = const(8)
 AT_ESTIMATE_BITS = const(9)
 AT_CONC_UNIT_UG_L = const(10)
-AT_CONC_GAIN = const(11)  # estimate units = conc_ug_l * gain >> shift
+AT_CONC_GAIN = const(11)  # estimate units = reading * gain >> shift
 AT_CONC_SHIFT = const(12)
-AT_CONC_UG_L_MIN = const(13)
-AT_CONC_UG_L_MAX = const(14)
-AT_CONC_CHANGE_UG_L_MAX = const(15)  # between readings, for each tick between them
+AT_CONC_MIN = const(13)  # of a reading, in its own counts
+AT_CONC_MAX = const(14)
+AT_CONC_CHANGE_MAX = const(15)  # between readings, for each tick between them
 AT_AGE_S_MAX = const(16)
 AT_QUALITY_MIN = const(17)
 AT_STALE_TICKS_MAX = const(18)
@@ -107,7 +107,8 @@ AT_RHYTHM = const(79)  # 1 where two tables of the day follow the scalars (core/
 AT_FORGET_SHIFT = const(80)  # a score keeps all but 2**-shift of itself from reading to reading
 AT_SWITCH_MARGIN = const(81)  # by which another model must be likelier, bits in Q16
 AT_FADE_SHIFT = const(82)  # the same of the disturbance of a model that is not the likeliest
-SCALAR_WORDS = const(83)
+AT_READING_NG_L = const(83)  # of concentration in a count of a reading
+SCALAR_WORDS = const(84)
 FOR_EVER = const(1 << 28)  # ticks: 85 years of the shortest; as a level, above every state
 
 # Scalars of a model's section, by their place in it: formats and search of its QP tables, and

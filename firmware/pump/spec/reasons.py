@@ -93,7 +93,7 @@ RESULT_TIME_OF_DAY = const(17)  # START at a second that no day has
 # Of a program that is to take a running one over.
 RESULT_OTHER_DRUG = const(18)  # or as much of it in a microstep
 RESULT_OTHER_TICK = const(19)  # or as many of them in the plan
-RESULT_OTHER_MODEL = const(20)  # another number of states
+RESULT_OTHER_MODEL = const(20)  # another number of states, or another count of readings
 RESULT_OTHER_COURSE = const(21)  # another kind of target
 RESULT_NO_ROOM = const(22)  # in memory, beside the program that runs
 RESULT_TICK_DUE = const(23)  # so soon that the order, which takes long, would hold it up

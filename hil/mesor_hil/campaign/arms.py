@@ -32,8 +32,7 @@ from mesor_hil.bench_clearance import confirmed_day
 from mesor_hil.campaign.people import sensor_seed
 from mesor_hil.campaign.spec import Campaign
 from mesor_hil.course_figures import nominal_begins_h
-from mesor_hil.plant import ConcentrationSensor
-from mesor_hil.scenarios import Scenario, read_scenario
+from mesor_hil.scenarios import Scenario, make_sensor, read_scenario
 from mesor_hil.session import Session, Trace
 from mesor_hil.targets.twin import TwinTarget
 from pump.spec import reasons
@@ -108,7 +107,7 @@ def closed_loop(scenario: Scenario, campaign: Campaign, index: int) -> Course:
     client.hello()
     client.upload(program.bytes)
     patient = make_patient(scenario.patient.parameters())
-    sensor = ConcentrationSensor(scenario.sensor.settings(), sensor_seed(campaign, index))
+    sensor = make_sensor(scenario, sensor_seed(campaign, index))
     trace = Session(scenario, target, client, patient, sensor).run()
     return _course_of(scenario, trace)
 

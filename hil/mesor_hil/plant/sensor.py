@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The concentration sensor: what the pump gets to see of the patient.
 
-Lag, gain error, noise, whole micrograms per litre and dropped readings, each from its
+Lag, gain error, noise, whole counts and dropped readings, each from its
 own random stream, so that switching one on leaves the others' numbers as they were.
-Seeded; concentrations in mg/L in, ug/L out; time in s.
+Seeded; concentrations in mg/L in, counts out; time in s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mesor.errors import ScenarioError
 
 # First word of the spawn key: what the random numbers are for.  The patients use 0.
 _SENSOR_STREAM = 1
-_CONC_UG_L_MAX = (1 << 30) - 1  # the firmware's small integers end here
+_CONC_MAX = (1 << 30) - 1  # the firmware's small integers end here
 _QUALITY_PERCENT = 100  # the sensor believes in every reading that it sends
 
 
@@ -55,15 +55,27 @@ class SensorReading:
 
     sample_index: int
     time_s: int
-    conc_ug_l: int
+    conc: int  # counts
+    conc_mg_l: float  # the same
     quality: int  # percent
 
 
 class ConcentrationSensor:
     """Samples a patient's level; the same seed and run_index give the same errors."""
 
-    def __init__(self, settings: SensorSettings, seed: int, run_index: int = 0) -> None:
-        """Draw this run's gain and make one random stream for each kind of error."""
+    def __init__(
+        self,
+        settings: SensorSettings,
+        seed: int,
+        run_index: int = 0,
+        *,
+        count_ng_l: int = 1000,
+    ) -> None:
+        """Draw this run's gain and make one random stream for each kind of error.
+
+        count_ng_l: what a count is, a program's AT_READING_NG_L.
+        """
+        self._counts_per_mg_l = 1e6 / count_ng_l
         gain, proportional, additive, dropout = (
             np.random.default_rng(
                 np.random.SeedSequence(seed, spawn_key=(_SENSOR_STREAM, run_index, kind))
@@ -94,8 +106,8 @@ class ConcentrationSensor:
         if float(self._dropout.random()) < self._settings.dropout_probability:
             return None
         measured_mg_l = self._lagged_mg_l * self.gain * relative + offset_mg_l
-        conc_ug_l = min(max(round(measured_mg_l * 1000.0), 0), _CONC_UG_L_MAX)
-        return SensorReading(index, time_s, conc_ug_l, _QUALITY_PERCENT)
+        conc = min(max(round(measured_mg_l * self._counts_per_mg_l), 0), _CONC_MAX)
+        return SensorReading(index, time_s, conc, conc / self._counts_per_mg_l, _QUALITY_PERCENT)
 
     def _follow(self, conc_mg_l: float, time_s: int) -> None:
         """Move the lagged level on to time_s; exact where the true level moves linearly."""

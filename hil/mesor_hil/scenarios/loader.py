@@ -20,6 +20,7 @@ from mesor.input_tables import read_file, read_table
 from mesor.patients import VirtualPatient, draw_parameters, make_patient
 from mesor.program.therapy_file import TherapyFile
 from mesor_hil import DEFAULT_SCENARIO
+from mesor_hil.plant import ConcentrationSensor
 from mesor_hil.scenarios.schema import Scenario
 
 _SUFFIX = ".toml"
@@ -68,6 +69,12 @@ def draw_patient(scenario: Scenario, seed: int, patient_index: int = 0) -> Virtu
     patient = scenario.patient
     rhythm = None if patient.rhythm is None else patient.rhythm.course()
     return make_patient(parameters, patient.changes(), rhythm, scenario.start_day_s)
+
+
+def make_sensor(scenario: Scenario, seed: int) -> ConcentrationSensor:
+    """Return the scenario's sensor, whose counts are what its program takes them for."""
+    count_ng_l = scenario.problem().reading_ng_l
+    return ConcentrationSensor(scenario.sensor.settings(), seed, count_ng_l=count_ng_l)
 
 
 def _is_scenario(text: str) -> bool:

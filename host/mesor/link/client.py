@@ -61,8 +61,9 @@ _RESULT_TEXT = {
     "stop the therapy, change the syringe and start the new program",
     reasons.RESULT_OTHER_TICK: "runs a program with another tick or horizon, which no other can "
     "take over; compile the new one with tick_s and horizon of the running one",
-    reasons.RESULT_OTHER_MODEL: "runs a model with another number of compartments, which the new "
-    "program cannot go on from; compile it with as many",
+    reasons.RESULT_OTHER_MODEL: "runs a model with another number of compartments, or readings of "
+    "another unit (whole ng/L below a target of 0.1 mg/L), which the new program cannot go on "
+    "from; compile it with the same",
     reasons.RESULT_OTHER_COURSE: "runs a therapy of another kind (level, pulse, time above, "
     "area); stop it and start the new one",
     reasons.RESULT_TICK_DUE: "had no time for this order in any pause between two ticks; send it "
@@ -223,9 +224,9 @@ class PumpClient:
             raise LinkError(f"The pump acknowledged but did not send page {page}; try again.")
         return body[8:], int.from_bytes(body[4:8], "little")
 
-    def send_reading(self, index: int, time_s: int, conc_ug_l: int, quality: int) -> None:
+    def send_reading(self, index: int, time_s: int, conc: int, quality: int) -> None:
         """Send one reading, without waiting."""
-        body = struct.pack("<IIII", index, time_s, conc_ug_l, quality)
+        body = struct.pack("<IIII", index, time_s, conc, quality)
         self._send(self._signed(messages.READING, body))
 
     def await_telemetry(self, until_s: float) -> npt.NDArray[np.int32] | None:

@@ -19,6 +19,8 @@ from pump.spec import limits
 
 TargetSite = Literal["plasma", "effect_site"]
 
+_LOW_TARGET_MG_L = 0.1  # below it whole ug/L would be too coarse to tell a change from noise
+
 
 @dataclass(frozen=True, slots=True)
 class ControlModel:
@@ -210,6 +212,11 @@ class Problem:
         _check_window(self.therapy)
         _check_horizon(self.therapy)
         _check_steps(self)
+
+    @property
+    def reading_ng_l(self) -> int:
+        """Return what a count of a reading is: whole ug/L or, for a low target, whole ng/L."""
+        return 1 if self.therapy.target_mg_l < _LOW_TARGET_MG_L else 1000
 
     @property
     def of_each_model(self) -> tuple[Problem, ...]:

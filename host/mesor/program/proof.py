@@ -56,7 +56,7 @@ def prove(words: Integers, model: int = 0) -> list[Bound]:
 def _prove_plain(words: Integers) -> list[Bound]:
     """Bound the products that the tick forms as MicroPython small ints."""
     one = 1 << int(words[layout.AT_DATA_BITS])
-    reading = int(words[layout.AT_CONC_UG_L_MAX]) * int(words[layout.AT_CONC_GAIN])
+    reading = int(words[layout.AT_CONC_MAX]) * int(words[layout.AT_CONC_GAIN])
     wanted = (one + 1) * int(words[layout.AT_STEPS_FULL])
     delivered = int(words[layout.AT_STEPS_TICK_MAX]) * int(words[layout.AT_STEP_GAIN])
     day = int(words[layout.AT_STEPS_TICK_MAX]) * int(words[layout.AT_TICKS_DAY])
@@ -93,7 +93,7 @@ def _prove_estimator(words: Integers, model: int, outputs: int) -> list[Bound]:
     transition, gains, free = _tables(words, model)
     states = int(words[layout.AT_STATES])
     state_max = int(words[layout.AT_STATE_MAX])
-    reading = int(words[layout.AT_CONC_UG_L_MAX]) * int(words[layout.AT_CONC_GAIN])
+    reading = int(words[layout.AT_CONC_MAX]) * int(words[layout.AT_CONC_GAIN])
     level = reading >> int(words[layout.AT_CONC_SHIFT])
     # Of what was delivered, and of the equivalent rate of a clearance that follows the clock.
     move = (1 + int(words[layout.AT_RHYTHM])) << int(words[layout.AT_ESTIMATE_BITS])

@@ -153,19 +153,22 @@ def _set_sensing(values: Integers, problem: Problem) -> None:
     """Set the checks of a reading, and its way into the estimator's format."""
     safety = problem.safety
     unit_ug_l = conc_unit_ug_l(problem)
-    conc_max_ug_l = round(safety.conc_max_mg_l * 1000.0)
-    gain, shift = ratio(2.0**ESTIMATE_BITS / unit_ug_l, conc_max_ug_l, "conc_max_mg_l")
+    count_ng_l = problem.reading_ng_l
+    conc_max = round(safety.conc_max_mg_l * 1e6 / count_ng_l)
+    per_count = count_ng_l / (1000.0 * unit_ug_l)
+    gain, shift = ratio(2.0**ESTIMATE_BITS * per_count, conc_max, "conc_max_mg_l")
+    values[layout.AT_READING_NG_L] = count_ng_l
     values[layout.AT_CONC_UNIT_UG_L] = unit_ug_l
     values[layout.AT_CONC_GAIN] = gain
     values[layout.AT_CONC_SHIFT] = shift
-    values[layout.AT_CONC_UG_L_MIN] = 0
-    values[layout.AT_CONC_UG_L_MAX] = conc_max_ug_l
-    values[layout.AT_CONC_CHANGE_UG_L_MAX] = round(safety.conc_change_max_mg_l * 1000.0)
+    values[layout.AT_CONC_MIN] = 0
+    values[layout.AT_CONC_MAX] = conc_max
+    values[layout.AT_CONC_CHANGE_MAX] = round(safety.conc_change_max_mg_l * 1e6 / count_ng_l)
     values[layout.AT_AGE_S_MAX] = safety.age_max_s
     values[layout.AT_QUALITY_MIN] = safety.quality_min_percent
     values[layout.AT_STALE_TICKS_MAX] = safety.stale_ticks_max
     # Room for any reading in range and as much again for what noise adds to it.
-    state_max = 2.0 * conc_max_ug_l / unit_ug_l * 2.0**ESTIMATE_BITS
+    state_max = 2.0 * conc_max * per_count * 2.0**ESTIMATE_BITS
     values[layout.AT_STATE_MAX] = min(int(state_max), (1 << 28) - 1)
 
 

@@ -27,7 +27,7 @@ from pump.core.supervisor import EVENT_PASSED, EVENT_PROGRAM, EVENT_START, Super
 from pump.spec import messages, reasons
 from pump.spec import record as at
 
-_READING_FIELDS = (at.SAMPLE_INDEX, at.READING_TIME_S, at.CONC_UG_L, at.QUALITY)
+_READING_FIELDS = (at.SAMPLE_INDEX, at.READING_TIME_S, at.CONC, at.QUALITY)
 _NOT_DECIDED = {*range(at.INPUT_WORDS), *at.MEASURED}
 _FILES = ("program.bin", "scenario.toml")
 

@@ -17,7 +17,7 @@ _HEALTHY = {at.PRESSURE_RAW: 12_000, at.RESERVOIR_RAW: 60_000, at.BATTERY_RAW: 5
 # A log needs no key: epochs and tags are passed over.
 COMMAND_TAG = bytes(messages.EPOCH_BYTES + messages.TAG_BYTES)
 READING_TAG = bytes(messages.EPOCH_BYTES + messages.READING_TAG_BYTES)
-_READING_FIELDS = (at.SAMPLE_INDEX, at.READING_TIME_S, at.CONC_UG_L, at.QUALITY)
+_READING_FIELDS = (at.SAMPLE_INDEX, at.READING_TIME_S, at.CONC, at.QUALITY)
 
 
 def reading_of(tick: int) -> tuple[int, int, int, int]:

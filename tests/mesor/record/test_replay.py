@@ -121,7 +121,7 @@ def test_a_reading_that_nobody_sent_is_a_difference(
     tmp_path: Path, program: bytes, ticks: list[list[int]]
 ) -> None:
     """The decision may be right for its inputs and the inputs still be invented."""
-    outcome = replay(write(tmp_path / "run.mcap", program, altered(ticks, 9, at.CONC_UG_L)))
+    outcome = replay(write(tmp_path / "run.mcap", program, altered(ticks, 9, at.CONC)))
     assert outcome.first_difference is not None
     assert outcome.first_difference.startswith("tick 9: the pump used reading")
 

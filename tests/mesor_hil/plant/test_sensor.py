@@ -25,15 +25,15 @@ def _readings(settings: SensorSettings, conc_mg_l: float, seed: int = 11) -> np.
     """Return COUNT readings of a constant level in mg/L, those dropped left out."""
     sensor = ConcentrationSensor(settings, seed)
     samples = (sensor.sample(conc_mg_l, 300 * index) for index in range(COUNT))
-    return np.array([sample.conc_ug_l / 1000.0 for sample in samples if sample is not None])
+    return np.array([sample.conc / 1000.0 for sample in samples if sample is not None])
 
 
 def test_a_perfect_sensor_reports_the_level_in_whole_micrograms_per_litre() -> None:
     """19.9996 mg/L lies nearest to 20 000 ug/L; the wire has no fractions."""
     sensor = ConcentrationSensor(SensorSettings(), seed=1)
-    assert sensor.sample(19.9996, 0) == SensorReading(0, 0, 20_000, 100)
-    assert sensor.sample(20.0004, 300) == SensorReading(1, 300, 20_000, 100)
-    assert sensor.sample(20.0006, 600) == SensorReading(2, 600, 20_001, 100)
+    assert sensor.sample(19.9996, 0) == SensorReading(0, 0, 20_000, 20.0, 100)
+    assert sensor.sample(20.0004, 300) == SensorReading(1, 300, 20_000, 20.0, 100)
+    assert sensor.sample(20.0006, 600) == SensorReading(2, 600, 20_001, 20.001, 100)
 
 
 @pytest.mark.parametrize("level", [5.0, 20.0, 60.0])
@@ -90,9 +90,9 @@ def test_the_gain_multiplies_every_reading_of_its_run() -> None:
     low, high = sensor.sample(1_000.0, 0), sensor.sample(3_000.0, 300)
     assert low is not None
     assert high is not None
-    assert low.conc_ug_l != 1_000_000
-    assert high.conc_ug_l == pytest.approx(3 * low.conc_ug_l, abs=2)
-    assert sensor.gain == pytest.approx(low.conc_ug_l / 1e6, abs=1e-6)
+    assert low.conc != 1_000_000
+    assert high.conc == pytest.approx(3 * low.conc, abs=2)
+    assert sensor.gain == pytest.approx(low.conc / 1e6, abs=1e-6)
 
 
 def test_the_same_seed_gives_the_same_readings_and_another_seed_others() -> None:
@@ -140,7 +140,7 @@ def test_behind_a_ramp_a_lagging_sensor_trails_by_slope_times_lag() -> None:
         sample = sensor.sample(0.005 * time_s, time_s)
         expected = 0.005 * (time_s + 600.0 * math.expm1(-time_s / 600.0))
         assert sample is not None
-        assert sample.conc_ug_l == pytest.approx(expected * 1000.0, abs=0.51)
+        assert sample.conc == pytest.approx(expected * 1000.0, abs=0.51)
 
 
 def test_the_lag_agrees_with_an_integrator_on_an_uneven_curve() -> None:
@@ -162,7 +162,7 @@ def test_the_lag_agrees_with_an_integrator_on_an_uneven_curve() -> None:
     assert any(sample is None for sample in samples[:-1])
     for sample, expected in zip(samples, found.y[0], strict=True):
         if sample is not None:
-            assert sample.conc_ug_l == pytest.approx(expected * 1000.0, abs=0.6)
+            assert sample.conc == pytest.approx(expected * 1000.0, abs=0.6)
 
 
 def test_noise_never_makes_a_level_negative() -> None:
@@ -179,3 +179,10 @@ def test_impossible_settings_are_refused(figure: str, value: float) -> None:
     """The sentence names the figure."""
     with pytest.raises(ScenarioError, match=figure):
         SensorSettings(**{figure: value})
+
+
+def test_a_fine_sensor_counts_nanograms_per_litre() -> None:
+    """Remifentanil at 3.5 ug/L would stand still for minutes in whole ug/L."""
+    sensor = ConcentrationSensor(SensorSettings(), seed=1, count_ng_l=1)
+    assert sensor.sample(0.0035004, 0) == SensorReading(0, 0, 3_500, 0.0035, 100)
+    assert sensor.sample(0.0035006, 10) == SensorReading(1, 10, 3_501, 0.003501, 100)

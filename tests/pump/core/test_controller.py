@@ -43,7 +43,7 @@ def decide(
         record[at.READING_PRESENT] = 1
         record[at.SAMPLE_INDEX] = tick
         record[at.READING_TIME_S] = 300 * tick
-        record[at.CONC_UG_L] = conc_ug_l
+        record[at.CONC] = conc_ug_l
         record[at.QUALITY] = 100
     for name, value in inputs.items():
         record[getattr(at, name)] = value

@@ -41,7 +41,7 @@ def healthy(**changes: int) -> array[int]:
     """Return a record of a tick in which all is well, but for `changes`."""
     record = array("i", [0] * at.word_count(20))
     values = {
-        "ELAPSED_TICKS": 1, "READING_PRESENT": 1, "CONC_UG_L": 5,
+        "ELAPSED_TICKS": 1, "READING_PRESENT": 1, "CONC": 5,
         "PRESSURE_RAW": 20_000, "RESERVOIR_RAW": 60_000, "BATTERY_RAW": 60_000,
     } | changes  # fmt: skip
     for name, value in values.items():
@@ -166,7 +166,7 @@ def test_a_sensor_that_repeats_itself_is_stuck_after_its_limit_until_it_moves() 
     assert [course(detectors) for _ in range(5)] == [set()] * 5
     assert course(detectors, READING_VERDICT=reasons.READING_MISSING) == set()
     assert course(detectors) == course(detectors) == {alarms.SENSOR_STUCK}
-    assert course(detectors, CONC_UG_L=6) == set()
+    assert course(detectors, CONC=6) == set()
 
 
 @given(st.lists(st.tuples(st.integers(-60, 60), st.booleans()), max_size=60))
@@ -179,9 +179,7 @@ def test_drift_is_what_the_textbook_cusum_says(innovations: list[tuple[int, bool
             above = min(most, max(Fraction(0), above + innovation - slack))
             below = min(most, max(Fraction(0), below - innovation - slack))
         verdict = reasons.READING_USED if used else reasons.READING_OUT_OF_ORDER
-        found = course(
-            detectors, INNOVATION=innovation, READING_VERDICT=verdict, CONC_UG_L=10 + conc
-        )
+        found = course(detectors, INNOVATION=innovation, READING_VERDICT=verdict, CONC=10 + conc)
         assert (alarms.SENSOR_DRIFT in found) == (most in (above, below))
 
 
@@ -190,7 +188,7 @@ def test_a_solver_without_an_answer_is_named_in_the_fourth_tick_and_tried_again(
     detectors = Detectors(program())
     shifted: Any = {"source": reasons.PLAN_SHIFTED}
     held: Any = {"source": reasons.PLAN_FALLBACK, "tried": False}
-    shown = [course(detectors, CONC_UG_L=10 + i, **shifted) for i in range(5)]
+    shown = [course(detectors, CONC=10 + i, **shifted) for i in range(5)]
     assert shown == [set()] * 3 + [{alarms.UNSOLVED}] * 2
     assert course(detectors, **held) == set()
     assert course(detectors, **shifted) == {alarms.UNSOLVED}

@@ -130,7 +130,7 @@ def given(asked: Problem, program: Program, noise: float, seed: int) -> tuple[fl
         record[at.TICK], record[at.ELAPSED_TICKS], record[at.STEPS_DONE] = tick, 1, steps
         record[at.READING_PRESENT], record[at.SAMPLE_INDEX] = 1, tick
         record[at.READING_TIME_S], record[at.QUALITY] = tick * 300, 100
-        record[at.CONC_UG_L] = int(patient.conc_mg_l * 1000.0 * draw.normal(1.0, noise))
+        record[at.CONC] = int(patient.conc_mg_l * 1000.0 * draw.normal(1.0, noise))
         for word, value in HEALTHY:
             record[word] = value
         steps = controller.decide()

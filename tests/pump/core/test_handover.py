@@ -171,7 +171,7 @@ def test_another_clearance_changes_the_rate_by_no_more_than_its_bound(
     before = run_to(words, ticks)
     steps = before.record[at.STEPS]
     after = Controller(halved, before.supervisor, None, before)
-    outcome = decide(after, ticks, int(before.record[at.CONC_UG_L]))
+    outcome = decide(after, ticks, int(before.record[at.CONC]))
     bound = halved[layout.AT_CHANGE_MAX] * halved[layout.AT_STEPS_FULL] >> 14
     assert outcome["STEPS"] - steps <= bound + 1
     assert outcome["STEPS"] - steps >= -bound - 1 or steps > halved[layout.AT_STEPS_FULL]
@@ -214,6 +214,7 @@ def test_building_a_successor_changes_nothing_of_the_one_that_runs(
         (layout.AT_HORIZON, reasons.RESULT_OTHER_TICK),
         (layout.AT_STATES, reasons.RESULT_OTHER_MODEL),
         (layout.AT_OUTPUT_STATE, reasons.RESULT_OTHER_MODEL),
+        (layout.AT_READING_NG_L, reasons.RESULT_OTHER_MODEL),
         (layout.AT_COURSE, reasons.RESULT_OTHER_COURSE),
     ],
 )

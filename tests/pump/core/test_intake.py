@@ -186,7 +186,7 @@ def test_any_flipped_bit_of_a_program_is_found(program: Program, place: int) -> 
 # from the formats' meaning (spec/program.py), not from the firmware's own table.
 OUT_OF_RANGE = {
     "AT_MAGIC": (layout.MAGIC - 1, layout.MAGIC + 1),
-    "AT_LAYOUT": (5, 7),
+    "AT_LAYOUT": (6, 8),
     "AT_WORDS": (0, 9999),
     "AT_HORIZON": (4, 44),
     "AT_STATES": (1, 6),
@@ -196,11 +196,12 @@ OUT_OF_RANGE = {
     "AT_DATA_BITS": (9, 15),
     "AT_ESTIMATE_BITS": (15, 23),
     "AT_CONC_UNIT_UG_L": (0, -1),
+    "AT_READING_NG_L": (0, (1 << 20) + 1),
     "AT_CONC_GAIN": (0, 1 << 30),
     "AT_CONC_SHIFT": (-1, 25),
-    "AT_CONC_UG_L_MIN": (-1, (1 << 29) + 1),
-    "AT_CONC_UG_L_MAX": (0, (1 << 29) + 1),
-    "AT_CONC_CHANGE_UG_L_MAX": (0, (1 << 29) + 1),
+    "AT_CONC_MIN": (-1, (1 << 29) + 1),
+    "AT_CONC_MAX": (0, (1 << 29) + 1),
+    "AT_CONC_CHANGE_MAX": (0, (1 << 29) + 1),
     "AT_AGE_S_MAX": (-1, 86_401),
     "AT_QUALITY_MIN": (-1, 101),
     "AT_STALE_TICKS_MAX": (-1, 1001),
@@ -340,7 +341,7 @@ def test_the_caps_windows_must_be_an_hour_and_a_day_of_ticks(
 @pytest.mark.parametrize(
     "change",
     [
-        {layout.AT_CONC_UG_L_MAX: 1 << 29, layout.AT_CONC_GAIN: 1 << 15},
+        {layout.AT_CONC_MAX: 1 << 29, layout.AT_CONC_GAIN: 1 << 15},
         {layout.AT_STEPS_TICK_MAX: 32_767, layout.AT_STEP_GAIN: 1 << 29},
         {layout.AT_FALLBACK_MOVE: (1 << 14) + 1},
     ],

@@ -150,7 +150,7 @@ def errors_percent(problem: Problem, program: Program, silent_ticks: int, seed: 
         record[at.DAY_S] = (begin_s + tick * TICK_S) % DAY_S
         record[at.READING_PRESENT] = 0 if tick >= 72 and tick % 36 < silent_ticks else 1
         record[at.SAMPLE_INDEX], record[at.READING_TIME_S] = tick, tick * TICK_S
-        record[at.CONC_UG_L] = int(conc_mg_l * 1000.0 * draw.normal(1.0, 0.05))
+        record[at.CONC] = int(conc_mg_l * 1000.0 * draw.normal(1.0, 0.05))
         record[at.QUALITY] = 100
         for word, value in HEALTHY:
             record[word] = value

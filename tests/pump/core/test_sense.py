@@ -33,9 +33,9 @@ def sense(change_max: int = CHANGE_MAX) -> Sense:
     """Return a judge with the limits above."""
     words = array("i", [0] * layout.SCALAR_WORDS)
     words[layout.AT_TICK_S] = TICK_S
-    words[layout.AT_CONC_UG_L_MIN] = CONC_MIN
-    words[layout.AT_CONC_UG_L_MAX] = CONC_MAX
-    words[layout.AT_CONC_CHANGE_UG_L_MAX] = change_max
+    words[layout.AT_CONC_MIN] = CONC_MIN
+    words[layout.AT_CONC_MAX] = CONC_MAX
+    words[layout.AT_CONC_CHANGE_MAX] = change_max
     words[layout.AT_AGE_S_MAX] = AGE_MAX_S
     words[layout.AT_QUALITY_MIN] = QUALITY_MIN
     return Sense(words)
