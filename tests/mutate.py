@@ -3,7 +3,8 @@
 
 `python tests/mutate.py supervisor limiter journal` changes each in turn, in a forked process,
 and runs the module's tests there; it fails where a mutant survives that is not listed,
-with a reason, in tests/surviving_mutants.toml, and where one that is listed dies.
+with a reason, in tests/surviving_mutants.toml, and where one that is listed dies.  With
+`--keep FOLDER` a run that was broken off goes on where it was.
 
 Mutants: a binary operator becomes its opposite; a comparison moves its boundary and is negated;
 `and` becomes `or`; a condition always or never holds; an int is one more and one less; a
@@ -17,6 +18,7 @@ import argparse
 import ast
 import contextlib
 import copy
+import hashlib
 import os
 import signal
 import sys
@@ -36,7 +38,9 @@ ROOT = Path(__file__).parent.parent
 SURVIVING = ROOT / "tests" / "surviving_mutants.toml"
 CORE = ROOT / "firmware" / "pump" / "core"
 _OF_IMPORT = {"__file__", "__cached__", "__loader__", "__spec__", "__package__", "__doc__"}
-_OPTIONS = ("-o", "addopts=--import-mode=importlib --strict-markers", "-p", "no:terminal")
+_OPTIONS = (
+    "-o", "addopts=--import-mode=importlib --strict-markers", "-p", "no:terminal", "--capture=no",
+)  # fmt: skip
 _CPU_S = 40  # several times what the tests of a module take: a mutant that never ends is dead
 
 # Which tests judge a module: the first file kills nearly all.
@@ -192,24 +196,39 @@ def _leave_unshrunk(item: pytest.Item) -> None:
         test._hypothesis_internal_use_settings = changed  # type: ignore[union-attr]
 
 
+class Kept:
+    """What is known of a module's mutants, in a file that names module and tests by their hash."""
+
+    def __init__(self, folder: Path | None, module: str, files: Sequence[Path]) -> None:
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+        self._path = None if folder is None else folder / f"{module}-{digest[:16]}.txt"
+        self.survived: dict[str, bool] = {}
+        if self._path is not None and self._path.exists():
+            for line in self._path.read_text(encoding="utf-8").splitlines():
+                fate, name = line.split("\t")
+                self.survived[name] = fate == "survived"
+
+    def note(self, name: str, survived: bool) -> None:
+        """Keep the fate of one mutant."""
+        self.survived[name] = survived
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(f"{'survived' if survived else 'killed'}\t{name}\n")
+
+
 class _Plugin:
     """Runs the collected tests once for each mutant, in a process forked for it."""
 
-    def __init__(self, module: str, only: str, jobs: int) -> None:
-        source = (CORE / f"{module}.py").read_text(encoding="utf-8")
-        self._module = module
-        self._chosen = [mutant for mutant in mutants(source) if only in mutant.name]
-        self._unaltered = Mutant("unaltered", ast.parse(source))
-        self._jobs = jobs
-        self.count = len(self._chosen)
-        self.survivors: list[str] = []
+    def __init__(self, module: str, chosen: Sequence[Mutant], kept: Kept, jobs: int) -> None:
+        self._module, self._kept, self._jobs = module, kept, jobs
+        self._chosen = [mutant for mutant in chosen if mutant.name not in kept.survived]
+        self.passed_unaltered = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Stand in for pytest's own loop."""
-        for item in session.items:
-            _leave_unshrunk(item)
+        self._rehearse(session)
         running: dict[int, str] = {}
-        for mutant in [self._unaltered, *self._chosen]:
+        for mutant in self._chosen if self.passed_unaltered else ():
             running[self._begin(session, mutant)] = mutant.name
             if len(running) >= self._jobs:
                 self._wait(running)
@@ -217,13 +236,29 @@ class _Plugin:
             self._wait(running)
         return True
 
+    def _rehearse(self, session: pytest.Session) -> None:
+        """Run all tests on the module as it is; those of a file go by what they took, from here.
+
+        What fixtures of the session have made is there for all processes that are forked later.
+        """
+        took_s: dict[pytest.Item, float] = {}
+        for item, following in pairwise([*session.items, session.items[0]]):
+            began_s = time.process_time()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            took_s[item] = time.process_time() - began_s
+        files = list(dict.fromkeys(item.path for item in session.items))
+        session.items.sort(key=lambda item: (files.index(item.path), took_s[item]))
+        self.passed_unaltered = not session.testsfailed
+        for item in session.items:
+            _leave_unshrunk(item)
+
     def _wait(self, running: dict[int, str]) -> None:
         """Wait for a process to end, and note whether its mutant survived."""
         process, status = os.wait()
         name = running.pop(process)
+        self._kept.note(name, status == 0)
         if status == 0:
-            self.survivors.append(name)
-            print(f"\n{self._module} survived: {name}", flush=True)
+            print(f"{self._module} survived: {name}", flush=True)
 
     def _begin(self, session: pytest.Session, mutant: Mutant) -> int:
         """Fork a process that ends with 0 where no test fails."""
@@ -251,14 +286,17 @@ class _Plugin:
         return 0
 
 
-def run(module: str, jobs: int, only: str) -> tuple[int, list[str]]:
+def run(module: str, jobs: int, only: str, folder: Path | None) -> tuple[int, list[str]]:
     """Return how many mutants were made, and the names of those that survived."""
-    plugin = _Plugin(module, only, jobs)
-    files = [str(ROOT / "tests" / "pump" / name) for name in TESTS[module]]
-    pytest.main([*_OPTIONS, *files], plugins=[plugin])
-    if "unaltered" not in plugin.survivors:
+    source = CORE / f"{module}.py"
+    files = [ROOT / "tests" / "pump" / name for name in TESTS[module]]
+    chosen = [mutant for mutant in mutants(source.read_text("utf-8")) if only in mutant.name]
+    kept = Kept(folder, module, [source, *files])
+    plugin = _Plugin(module, chosen, kept, jobs)
+    pytest.main([*_OPTIONS, *map(str, files)], plugins=[plugin])
+    if not plugin.passed_unaltered:
         raise SystemExit(f"The tests of {module} fail without any change; mend them first.")
-    return plugin.count, [name for name in plugin.survivors if name != "unaltered"]
+    return len(chosen), [mutant.name for mutant in chosen if kept.survived[mutant.name]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -267,12 +305,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", choices=[*TESTS, []], default=list(TESTS))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="", help="mutants whose name contains this")
+    parser.add_argument("--keep", type=Path, help="folder for what is known of each mutant")
     chosen = parser.parse_args(arguments)
     listed = tomllib.loads(SURVIVING.read_text(encoding="utf-8"))
     failed = False
     for module in chosen.modules:
         began_s = time.monotonic()
-        count, survivors = run(module, chosen.jobs, chosen.only)
+        count, survivors = run(module, chosen.jobs, chosen.only, chosen.keep)
         known = {name for name in listed.get(module, {}) if chosen.only in name}
         for name in sorted(set(survivors) - known):
             failed = True

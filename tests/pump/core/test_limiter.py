@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pump.core.handover import Scales
 from pump.core.limiter import CONFIRMED, Limiter
 from pump.spec import program as layout
 from pump.spec import reasons
@@ -30,6 +31,7 @@ def limiter(
     ticks_hour: int = 12, ticks_day: int = 288, history: array[int] | None = None,
     rise: int = ONE, on_board: int = (1 << 28) - 1, keep: int = 0, ceiling: int = FREE,
     soft_move: int = 0, soft_hour: int = 0, soft_day: int = 0, confirmed: int = 0,
+    tick_s: int = TICK_S,
 ) -> Limiter:  # fmt: skip
     """Return a limiter with these caps, in microsteps."""
     words = array("i", [0] * layout.SCALAR_WORDS)
@@ -40,7 +42,7 @@ def limiter(
     words[layout.AT_STEPS_DAY_MAX] = day
     words[layout.AT_TICKS_HOUR] = ticks_hour
     words[layout.AT_TICKS_DAY] = ticks_day
-    words[layout.AT_TICK_S] = TICK_S
+    words[layout.AT_TICK_S] = tick_s
     words[layout.AT_CHANGE_MAX] = rise
     words[layout.AT_ON_BOARD_MAX] = on_board
     words[layout.AT_ON_BOARD_KEEP] = keep
@@ -446,3 +448,103 @@ def test_at_the_ceiling_not_even_fractions_of_a_step_add_up() -> None:
         assert limiting.limit(move, 500) == 0
         assert limiting.reason == reasons.LIMIT_CEILING
     assert (limiting.total, limiting.carry) == (0, 0)
+
+
+def test_over_days_of_full_rate_a_cap_takes_no_more_than_it_must() -> None:
+    """The windows come round to their beginning; a sum that drifted would cut too much."""
+    limiting, history = limiter(full=1000, hour=6500, ticks_hour=12, ticks_day=20), [0] * 20
+    for _ in range(100):
+        history.append(limiting.limit(ONE))
+        assert history[-1] == min(1000, 6500 - sum(history[-12:-1]))
+
+
+@pytest.mark.parametrize("name", ["soft_hour", "soft_day", "on_board"])
+def test_a_cap_acts_as_soon_as_it_leaves_less_than_a_tick_may_give(name: str) -> None:
+    """Not only beside a boundless tick: here a tick may give 1000, and the cap is 2500."""
+    caps = {name: 2500, "keep": ONE}
+    limiting = limiter(full=1000, tick=1000, **caps)
+    assert [limiting.limit(ONE) for _ in range(4)] == [1000, 1000, 500, 0]
+
+
+def test_the_fraction_of_what_a_cap_cut_is_forgotten_too() -> None:
+    """A third of the full rate leaves a fraction of a step; none of it is given later."""
+    limiting = limiter(full=1000, hour=100)
+    assert limiting.limit(ONE // 3) == 100
+    assert limiting.carry == 0
+
+
+@pytest.mark.parametrize("cap", ["hour", "day"])
+def test_a_window_overdrawn_by_one_step_gives_none_and_takes_none(cap: str) -> None:
+    """Steps below zero would be counted as given back."""
+    limiting = limiter(full=1, history=array("i", [6] + [0] * 95), **{cap: 5})
+    assert [limiting.limit(0), limiting.limit(ONE)] == [0, 0]
+    assert limiting.total == 0
+
+
+# A tick of a quarter hour: the window of an hour holds it and the three quarters before it.
+@pytest.mark.parametrize(
+    ("quarter", "cap", "steps"),
+    [
+        (2, "hour", 0), (3, "hour", 10), (4, "hour", 10), (94, "day", 0), (95, "day", 10),
+        (95, "hour", 10),
+    ],
+)  # fmt: skip
+def test_what_was_given_before_counts_as_long_as_its_window_reaches_there(
+    quarter: int, cap: str, steps: int
+) -> None:
+    """Longer would withhold drug for a dose that is an hour, or a day, away."""
+    history = array("i", [0] * 96)
+    history[quarter] = 10
+    limiting = limiter(
+        full=10, ticks_hour=4, ticks_day=96, tick_s=900, history=history, **{cap: 10}
+    )
+    assert limiting.limit(ONE) == steps
+
+
+def test_drug_on_board_decays_over_stop_and_start_as_within_a_therapy() -> None:
+    """Given in the tick before, or in the oldest quarter hour of the day: none left out."""
+    before = limiter(full=1000, keep=ONE // 2)
+    before.limit(ONE)
+    again = limiter(full=1000, keep=ONE // 2, history=before.quarters(TICK_S))
+    assert again.on_board == before.on_board == 500
+    oldest = array("i", [0] * 94 + [1000, 0])
+    slow = limiter(ticks_day=96, tick_s=900, keep=ONE, history=oldest)
+    assert slow.on_board == 1000
+
+
+def test_a_missed_tick_clears_drug_and_adds_none() -> None:
+    """Half of it is cleared in each tick, then none is, however many go by."""
+    halved, kept = limiter(full=1000, keep=ONE // 2), limiter(full=1000, keep=ONE)
+    halved.limit(ONE)
+    kept.limit(ONE)
+    halved.advance(2)
+    kept.advance(9)
+    assert (halved.on_board, kept.on_board) == (125, 1000)
+
+
+def test_a_tick_under_way_counts_for_the_youngest_quarter_hour() -> None:
+    """STOP comes at any moment: the tick's end then lies ahead."""
+    limiting = limiter()
+    steps = limiting.limit(ONE)
+    assert list(limiting.quarters(10)) == [steps] + [0] * 95
+
+
+def test_a_takeover_rises_from_the_rate_that_runs() -> None:
+    """An eighth of the old full rate is a sixteenth of the new one, which is twice as large."""
+    before = limiter(full=1000, rise=ONE // 8)
+    assert before.limit(ONE) == 125
+    words = limiter(full=2000, rise=ONE // 8)._words
+    after = Limiter(words, None, before)
+    after.follow(Scales(before._words, words))
+    assert after.limit(ONE) == 375
+
+
+def test_the_windows_take_no_more_memory_than_a_day_in_whole_pages() -> None:
+    """On the board a day of ten-second ticks is a sixth of the heap."""
+    pages = limiter(ticks_day=512)._pages
+    assert [len(page) for page in pages] == [256, 256]
+
+
+def test_a_ceiling_of_one_lets_a_level_of_zero_pass() -> None:
+    """The least ceiling that a program may state."""
+    assert limiter(full=1000, ceiling=1).limit(ONE) == 1000
