@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # What must have every branch tested, and the tests that do it.
-BRANCHES := core.supervisor core.limiter core.journal core.framing core.framing_twin core.authentic core.mac core.program_slot
+BRANCHES := core.supervisor core.limiter core.journal core.log_ring core.framing core.framing_twin core.authentic core.mac core.program_slot
 BRANCH_TESTS := $(addprefix tests/pump/core/test_,supervisor.py limiter.py journal.py framing.py mac.py intake.py program_slot.py) \
 	$(addprefix tests/pump/test_,admission.py app.py soft_limits.py takeover.py black_box.py power_cut.py) tests/mesor/record/test_device_log.py
 

@@ -151,6 +151,8 @@ class App:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_MEMORY_LOW
             if record[at.TICK_US] > limits.DECISION_US_MAX:
                 record[at.BOARD_FLAGS] |= reasons.FLAG_LATE
+            if self.journal.ring.worn:
+                record[at.BOARD_FLAGS] |= reasons.FLAG_WORN
             therapy.write_inputs(record, ticks)
             steps = therapy.controller.decide()
             if steps:

@@ -71,6 +71,7 @@ def _report(file: Path, all_pages: bool, json_too: bool) -> None:
                 typer.echo(f"  {page.text}")
         verdict = f"broken: {log.broken}" if log.broken else f"intact: {len(log.pages)} pages"
         last = f"; last link {log.pages[-1].link.hex()}" if log.pages else ""
-        typer.echo(f"{verdict}, {log.spoilt} spoilt by power cuts{last}")
+        worn = f", {len(log.worn)} worn" if log.worn else ""
+        typer.echo(f"{verdict}, {log.spoilt} spoilt by power cuts{worn}{last}")
     if log.broken or any(box.broken for box in log.boxes):
         raise typer.Exit(EXIT_FAILED)

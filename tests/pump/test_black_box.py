@@ -101,7 +101,7 @@ def test_a_power_cut_at_any_instant_of_the_keeping_leaves_what_was_whole(
     bench = Bench(program.bytes).load()
     fail(bench, reasons.FLAG_AIR_IN_LINE)
     (whole,) = boxes_of(bench.board)
-    log = Journal(bench.board.flash, 0)
+    log = Journal(bench.board.flash, 0).ring
     fault = next(p for p in range(log.sequence) if device_page(bench, p).startswith("fault"))
     for cut_after in range(0, 16 * at.PAGE_BYTES, 211):
         board = FakeBoard(flash=bench.board.flash)

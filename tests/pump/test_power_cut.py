@@ -13,7 +13,7 @@ from mesor.record.device_log import DeviceLog, device_log
 from mesor_hil.targets.ram_flash import SLOT, RamFlash
 from pump.app import App
 from pump.core.journal import Journal
-from pump.spec import journal, messages, reasons
+from pump.spec import alarms, journal, messages, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
 
@@ -247,13 +247,37 @@ def test_before_the_first_step_the_log_has_reserved_it(program: Program) -> None
     assert start.reserve_steps == int(program.words[layout.AT_STEPS_TICK_MAX])
 
 
+def wear(bench: Bench, count: int) -> None:
+    """Let the next pages of the log not hold what is written to them."""
+    flash, first = bench.board.flash, bench.app.journal.ring.sequence
+    for page in range(first, first + count):
+        begin = page % flash.pages * journal.PAGE_BYTES
+        flash.content[begin : begin + journal.PAGE_BYTES] = bytes(journal.PAGE_BYTES)
+
+
+def test_a_worn_page_is_told_and_the_therapy_goes_on(program: Program) -> None:
+    """The next page has the record; a person changes the pump when there is time to."""
+    bench = Bench(program.bytes).start()
+    assert all(record[at.ALARMS] == 0 for record in bench.run(on_beat(2), 1500))
+    wear(bench, journal.WORN_MAX - 1)
+    records = bench.run(on_beat(5)[2:], 4500)
+    bit = 1 << alarms.FLASH_WORN
+    assert [record[at.ALARMS] for record in records] == [0, bit, bit]
+    assert all(record[at.STEPS] for record in records)
+    log = log_of(bench)
+    assert (log.broken, len(log.worn)) == (None, journal.WORN_MAX - 1)
+    assert len([page for page in log.pages if page.kind == "tick"]) == 5
+    body = struct.pack("<I", alarms.FLASH_WORN)
+    assert bench.command(messages.ACKNOWLEDGE, body) == OK
+    assert bench.app.supervisor.refused == 0
+    assert bench.command(messages.ACKNOWLEDGE, body) == reasons.RESULT_OUT_OF_RANGE
+
+
 def test_a_page_that_cannot_be_kept_stops_the_motor(program: Program) -> None:
     """What is given without an account could be given twice."""
     bench = Bench(program.bytes).start()
     bench.run(on_beat(2), 1500)
-    flash = bench.board.flash
-    place = bench.app.journal.sequence % flash.pages
-    flash.content[place * 256 : place * 256 + 256] = bytes(256)
+    wear(bench, journal.WORN_MAX)
     bench.run(on_beat(3), 2500)
     assert bench.board.aborts
     assert len(bench.run(on_beat(6), 5500)) == 3
@@ -264,8 +288,7 @@ def test_a_page_that_cannot_be_kept_stops_the_motor(program: Program) -> None:
 def test_a_board_without_room_for_a_log_is_not_started(program: Program) -> None:
     """Said with its own reason."""
     bench = Bench(program.bytes).load()
-    begin = bench.app.journal.sequence * 256
-    bench.board.flash.content[begin : begin + 256] = bytes(256)
+    wear(bench, journal.WORN_MAX)
     assert bench.command(messages.START, START_BODY) == reasons.RESULT_NO_LOG
     assert bench.app.supervisor.state == reasons.STATE_READY
 

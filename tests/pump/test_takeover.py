@@ -240,10 +240,10 @@ def test_without_a_page_for_it_no_program_takes_over(program: Program) -> None:
     bench = Bench(program.bytes).start()
     bench.run(readings(2), 1500)
     offer(bench, program.bytes)
-    bench.app.journal.room = 0
+    bench.app.journal.ring.room = 0
     assert bench.command(messages.TAKE_OVER, program.bytes[-4:]) == reasons.RESULT_NO_LOG
     assert bench.app.journal._reserve == program.words[layout.AT_STEPS_TICK_MAX]
-    bench.app.journal.room = journal.SPARE_PAGES + 4
+    bench.app.journal.ring.room = journal.SPARE_PAGES + 4
     assert len(bench.run(readings(2, 2), 3500)) == 2
 
 

@@ -110,7 +110,7 @@ class Annunciator:
 
     def acknowledge(self, number: int, now_ms: int) -> bool:
         """Note that a person has seen this alarm; False when it is not waiting for that."""
-        if not 0 < number <= alarms.ALARM_MAX or not self.waiting & 1 << number:
+        if not 0 <= number <= alarms.ALARM_MAX or not self.waiting & 1 << number:
             return False
         self.waiting &= ~(1 << number)
         self._settle(0, now_ms)

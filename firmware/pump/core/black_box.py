@@ -40,10 +40,11 @@ class BlackBoxes:
         page = box * at.SECTOR_PAGES
         self._flash.program(page, first)
         self.kept += 1
-        for ago in range(at.SECTOR_PAGES - 1):
-            if not log.copy(newest - ago, self._page):
-                break
-            self._flash.program(page + 1 + ago, self._page)
+        # Behind pages that were passed over, a sector at most, older ones go on.
+        for sequence in range(newest, newest - 2 * at.SECTOR_PAGES, -1):
+            if (page + 1) % at.SECTOR_PAGES and log.copy(sequence, self._page):
+                page += 1
+                self._flash.program(page, self._page)
         return True
 
     def copy_page(self, page: int, buffer) -> bool:

@@ -68,6 +68,8 @@ def _board(record: ptr32, words: ptr32, expected: int) -> int:
         found |= 1 << alarms.MEMORY_LOW
     if flags & reasons.FLAG_LATE:
         found |= 1 << alarms.SOLVER_LATE
+    if flags & reasons.FLAG_WORN:
+        found |= 1 << alarms.FLASH_WORN
     return found
 
 

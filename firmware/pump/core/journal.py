@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The log on the device: a ring of erased flash pages, each record chained to the one before.
+"""The log on the device, and the account of what was given: one record a page of a ring of flash.
 
-Survives resets and power cuts at any instant: a page is whole or it does not count.  It is the
-ledger too: every page reserves beforehand what may be given until the next one is written, so
-that after a cut never less is counted than was given.  While a therapy runs pages are only
-programmed (0.7 ms), never erased (45 ms): `erase_ahead` is for a motor at rest.
-Allocates: runs behind the tick.  Layout: pump.spec.journal.
+Survives resets and power cuts at any instant: every page reserves beforehand what may be given
+until the next one is written, so that after a cut never less is counted than was given.  While
+a therapy runs pages are only programmed (0.7 ms), never erased (45 ms): `erase_ahead` is for a
+motor at rest.  Allocates: runs behind the tick.  Layout: pump.spec.journal.
 """
 
 from array import array
 
 from pump.compat import const
 from pump.core.intake import u32
-from pump.core.log_page import is_whole, link_of
+from pump.core.log_ring import LogRing
 from pump.spec import journal as at
 from pump.spec import messages, reasons
 from pump.spec import program as layout
 from pump.spec import record as tick_record
 
-_LINK_BYTES = const(32)
 _MASK = const(0x3FFFFFFF)
 _LOGGED = (messages.PROGRAM_END, messages.STOP, messages.MAINTENANCE)
 _ANSWERS = (messages.CONFIRM, messages.ACKNOWLEDGE, messages.SILENCE)
@@ -26,7 +24,7 @@ _ELAPSED_MS_MAX = const(90_000_000)  # a day and an hour: nothing older weighs
 
 
 class Journal:
-    """Appends to the ring of `flash`, which has pages, read, program and erase."""
+    """Appends to the ring in `flash`, which has pages, read, program and erase."""
 
     def __init__(self, flash, now_ms: int, boxes=None, hung: bool = False):
         """Find the end of the log and go on from it; charge what the last page had reserved.
@@ -34,27 +32,25 @@ class Journal:
         boxes: BlackBoxes, if any; hung: the firmware was reset because it hung or failed.
         """
         self._boxes = boxes
-        self._latest = b""  # the page that was written last, whether or not it held
-        self._flash = flash
-        self._pages = flash.pages
-        self._page = bytearray(at.PAGE_BYTES)
-        self._words = array("i", self._page)
+        self.ring = LogRing(flash)
         self._now_ms = now_ms
         self._factor = 1
         self._faulted = False
         self._reserve = 0  # at most so many may be given before the next page
         self._day_max = 0
         self._unlogged = 0  # at most so many were given since the ring was full
-        self._snapshot = -self._pages  # where the last one ended
-        self.sequence = 0  # of the next page
+        self._snapshot = -flash.pages  # where the last one ended
         self.time_s = 0
         self.boot = 0
         self.volume = 0
-        self.link = bytes(_LINK_BYTES)
-        self.room = 0  # erased pages that come next
-        self._take_up(self._newest())
-        self._count_erased()
-        if not self.room:
+        if self.ring.take_up():
+            words = self.ring.words
+            self.time_s = words[at.AT_TIME_S]
+            self.boot = words[at.AT_BOOT]
+            self.volume = words[at.AT_VOLUME]
+            self._reserve = words[at.AT_RESERVE]
+        self.ring.count_erased()
+        if not self.ring.room:
             self.erase_ahead()
         self.boot += 1
         owed, self._reserve = self._reserve, 0
@@ -67,15 +63,17 @@ class Journal:
 
         What was given in the last day is first written anew, lest the account lose it.
         """
-        kept = self._pages // at.KEPT_DIVISOR
-        if self.room + at.SECTOR_PAGES > self._pages - kept or not self._pages:
+        ring = self.ring
+        kept = ring.pages // at.KEPT_DIVISOR
+        if ring.room + at.SECTOR_PAGES > ring.pages - kept or not ring.pages:
             return False
-        if self.sequence > self._snapshot + kept // 2:
+        if ring.sequence > self._snapshot + kept // 2:
             history = self._by_quarters()
-            if self.room < at.HISTORY_PARTS:
-                self._erase_next()
-            self._write_snapshot(history)
-        self._erase_next()
+            if ring.room < at.HISTORY_PARTS:
+                ring.erase_next()
+            if not self._write_snapshot(history):
+                return False
+        ring.erase_next()
         return True
 
     def command(self, kind: int, result: int, state: int, now_ms: int, value: int = 0) -> bool:
@@ -89,7 +87,7 @@ class Journal:
             return True
         if kind in _ANSWERS:
             # However many come, a fault must still find its page.
-            if self.room <= at.SPARE_PAGES // 2:
+            if self.ring.room <= at.SPARE_PAGES // 2:
                 return True
         elif kind not in _LOGGED:
             return True
@@ -111,7 +109,7 @@ class Journal:
         words: the program; factor: therapy seconds per device second; day_s: time of day;
         confirmed: soft limits, bits 1 << LIMIT_SOFT_*.
         """
-        while self.room < at.START_PAGES and self.erase_ahead():
+        while self.ring.room < at.START_PAGES and self.erase_ahead():
             pass
         self._advance(now_ms)
         self._factor = factor
@@ -157,7 +155,7 @@ class Journal:
         if faults and self._faulted:
             return True  # the motor stands, and the first cause has been kept
         self._faulted = faults
-        if self.room <= at.SPARE_PAGES and not faults:
+        if self.ring.room <= at.SPARE_PAGES and not faults:
             if self._unlogged:
                 return True
             self._unlogged = self._reserve = self._day_max
@@ -171,16 +169,9 @@ class Journal:
 
     def _keep_in_box(self) -> None:
         """Put the page that was just written into a black box, with those before it."""
-        if self._boxes is not None and self._latest:
-            self._boxes.keep(self._latest, self, self.sequence - 2)
-
-    def copy(self, sequence: int, buffer) -> bool:
-        """Fill `buffer` with the page of that number; False where it is no longer there."""
-        if not self._pages or not max(0, self.sequence - self._pages) <= sequence:
-            return False
-        self._flash.read(sequence % self._pages, buffer)
-        words = array("i", bytes(buffer[: 4 * at.AT_CONTENT]))
-        return words[at.AT_SEQUENCE] == sequence and is_whole(buffer)
+        ring = self.ring
+        if self._boxes is not None and ring.latest:
+            self._boxes.keep(ring.latest, ring, ring.sequence - 2)
 
     def clear_box(self, frame, length: int) -> int:
         """Carry out BOX_CLEAR."""
@@ -193,13 +184,14 @@ class Journal:
         if length != messages.HEADER_BYTES + 4:
             return reasons.RESULT_BAD_LENGTH
         page = u32(frame, messages.HEADER_BYTES)
-        if page < self._pages:
-            self._flash.read(page, self._page)
-        elif self._boxes is None or not self._boxes.copy_page(page - self._pages, self._page):
+        ring = self.ring
+        if page < ring.pages:
+            ring.read(page)
+        elif self._boxes is None or not self._boxes.copy_page(page - ring.pages, ring.page):
             return reasons.RESULT_OUT_OF_RANGE
         body[:4] = page.to_bytes(4, "little")
-        body[4:8] = self._pages.to_bytes(4, "little")
-        body[8 : messages.LOG_PAGE_BYTES] = self._page
+        body[4:8] = ring.pages.to_bytes(4, "little")
+        body[8 : messages.LOG_PAGE_BYTES] = ring.page
         return reasons.RESULT_OK
 
     def quarters(self, now_ms: int):
@@ -218,12 +210,13 @@ class Journal:
         history = array("i", [0] * words_max)
         snapshot = array("i", history)
         missing = at.HISTORY_PARTS
-        for sequence in range(self.sequence - 1, self.sequence - 1 - self._pages + self.room, -1):
+        ring = self.ring
+        for sequence in range(ring.sequence - 1, ring.sequence - 1 - ring.pages + ring.room, -1):
             if sequence < 0 or not missing:
                 break
-            if not self._is_page(sequence):
+            if not ring.holds(sequence):
                 continue
-            words = self._words
+            words = ring.words
             ago = self.time_s // at.HISTORY_S - words[at.AT_TIME_S] // at.HISTORY_S
             if ago >= words_max:
                 break
@@ -240,91 +233,15 @@ class Journal:
                 history[i] += snapshot[i]
         return history
 
-    def _write_snapshot(self, history) -> None:
-        """Write what was given in the last day, so that older pages may go."""
+    def _write_snapshot(self, history) -> bool:
+        """Write what was given in the last day, so that older pages may go; False where not."""
         for part in range(at.HISTORY_PARTS):
             first = part * at.HISTORY_PART
             content = array("i", [part]) + history[first : first + at.HISTORY_PART]
-            self._append(at.HISTORY, content, self._now_ms, 0)
-        self._snapshot = self.sequence
-
-    def _erase_next(self) -> None:
-        """Erase the sector after the erased ones."""
-        first = (self.sequence + self.room) % self._pages
-        self._flash.erase(first // at.SECTOR_PAGES)
-        self.room += at.SECTOR_PAGES
-
-    def _newest(self) -> int:
-        """Return the sequence of the newest whole page, -1 without one."""
-        newest = -1
-        head = bytearray(8)
-        for page in range(self._pages):
-            if page % at.SECTOR_PAGES == 0:
-                # A sector is filled from its beginning: none there, none in it.
-                self._flash.read(page, head)
-                is_used = head != _ERASED_HEAD
-            if is_used:
-                self._flash.read(page, head)
-                sequence = int.from_bytes(head[4:], "little")
-                if newest < sequence <= _MASK and self._is_page(sequence):
-                    newest = sequence
-        return newest
-
-    def _take_up(self, newest: int) -> None:
-        """Go on from that page."""
-        if newest < 0 or not self._is_page(newest):
-            return
-        words = self._words
-        self.time_s = words[at.AT_TIME_S]
-        self.boot = words[at.AT_BOOT]
-        self.volume = words[at.AT_VOLUME]
-        self._reserve = words[at.AT_RESERVE]
-        self.link = bytes(self._page[4 * at.AT_LINK :])
-        self.sequence = newest + 1
-
-    def _count_erased(self) -> None:
-        """Pass over pages that a cut left half programmed, and count the erased ones after them.
-
-        A cut may also have left a sector half erased: only whole sectors count, and the last
-        of them, which may hold its bits but weakly, is erased once more.
-        """
-        while self.sequence % at.SECTOR_PAGES and not self._is_erased(self.sequence):
-            self.sequence += 1
-        self.room = -self.sequence % at.SECTOR_PAGES
-        for page in range(self.sequence, self.sequence + self.room):
-            if not self._is_erased(page):
-                self.sequence += self.room
-                self.room = 0
-                break
-        # A whole sector at a time: page by page this would take a tenth of a second.
-        sector = bytearray(at.PAGE_BYTES * at.SECTOR_PAGES)
-        erased = b"\xff" * len(sector)
-        while self.room + at.SECTOR_PAGES <= self._pages:
-            self._flash.read((self.sequence + self.room) % self._pages, sector)
-            if sector != erased:
-                break
-            self.room += at.SECTOR_PAGES
-        if self.room >= at.SECTOR_PAGES:
-            self.room -= at.SECTOR_PAGES
-            self._erase_next()
-
-    def _is_erased(self, sequence: int) -> bool:
-        """Say whether nothing was ever programmed at the place of that page."""
-        self._flash.read(sequence % self._pages, self._page)
-        return self._page == _ERASED
-
-    def _is_page(self, sequence: int) -> bool:
-        """Read a page into `_words`; say whether it is whole and stands where it belongs."""
-        self._read(sequence % self._pages)
-        words, page = self._words, self._page
-        if words[at.AT_KIND] & ~at.KIND_MASK != at.MAGIC or words[at.AT_SEQUENCE] != sequence:
-            return False
-        return link_of(page) == bytes(page[4 * at.AT_LINK :])
-
-    def _read(self, page: int) -> None:
-        """Read a page into `_page` and `_words`."""
-        self._flash.read(page, self._page)
-        self._words = array("i", bytes(self._page))
+            if not self._append(at.HISTORY, content, self._now_ms, 0):
+                return False
+        self._snapshot = self.ring.sequence
+        return True
 
     def _advance(self, now_ms: int) -> None:
         """Move the log's own clock on to now."""
@@ -333,14 +250,13 @@ class Journal:
         self.time_s += min(elapsed_ms, _ELAPSED_MS_MAX) * self._factor // 1000
 
     def _append(self, kind: int, content, now_ms: int, steps: int) -> bool:
-        """Program the next page, and read it back; False when it cannot be kept."""
-        if not self.room:
+        """Write the next page; False when it cannot be kept."""
+        if not self.ring.room:
             return False
         self._advance(now_ms)
         self.volume = (self.volume + steps) & _MASK
         words = array("i", [0] * at.PAGE_WORDS)
         words[at.AT_KIND] = at.MAGIC | kind
-        words[at.AT_SEQUENCE] = self.sequence
         words[at.AT_TIME_S] = self.time_s
         words[at.AT_BOOT] = self.boot
         words[at.AT_VOLUME] = self.volume
@@ -349,19 +265,4 @@ class Journal:
         words[at.AT_COUNT] = len(content)
         for i in range(len(content)):
             words[at.AT_CONTENT + i] = content[i]
-        page = bytearray(words)
-        page[4 * at.AT_LINK_BEFORE : 4 * at.AT_LINK] = self.link
-        page[4 * at.AT_LINK :] = link_of(page)
-        self._latest = page
-        self._flash.program(self.sequence % self._pages, page)
-        self.room -= 1
-        self.sequence += 1
-        self._flash.read((self.sequence - 1) % self._pages, self._page)
-        if self._page != page:
-            return False
-        self.link = bytes(page[4 * at.AT_LINK :])
-        return True
-
-
-_ERASED = b"\xff" * at.PAGE_BYTES
-_ERASED_HEAD = b"\xff" * 8
+        return self.ring.append(words)

@@ -77,7 +77,7 @@ class Panel:
             done = self.alarms.silence(value, now_ms)
         else:
             done = self.alarms.acknowledge(value, now_ms)
-            if self._supervisor.acknowledge(value):
+            if value and self._supervisor.acknowledge(value):
                 self.end_therapy()
                 done = True
         return reasons.RESULT_OK if done else reasons.RESULT_OUT_OF_RANGE

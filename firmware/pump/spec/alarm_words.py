@@ -77,7 +77,7 @@ WORDS = {
     ),
     reasons.FAULT_LOG: (
         "fault_log",
-        "A page of the log does not hold what was written: its flash is worn out",
+        "Three pages of the log in a row do not hold what was written: the flash is worn out",
         "Pull the log, then take the pump out of use",
         "the tick whose page it is; told in the next",
     ),
@@ -182,6 +182,12 @@ WORDS = {
         "A decision took longer than 40 ms, eight times what it should",
         "Keep the log; take the pump out of use if it goes on",
         "one tick after the decision",
+    ),
+    alarms.FLASH_WORN: (
+        "flash_worn",
+        "A page of the log did not hold what was written, and the next one took it",
+        "Use another pump for the next therapy, and pull this one's log",
+        "one tick after the page",
     ),
     alarms.SELF_TEST: (
         "self_test",

@@ -18,6 +18,7 @@ WARN = const(0)  # the therapy goes on
 HOLD = const(1)  # fallback delivery until the cause is gone
 STOP = const(2)  # the motor stops, and the fault is latched until a person acknowledges it
 
+FLASH_WORN = const(0)  # no fault has this number, and no other is left
 FALLBACK_OVER = const(12)
 SENSOR_STALE = const(13)
 SENSOR_STUCK = const(14)
@@ -67,6 +68,7 @@ TABLE = (
     (DOSE_LIMITED, LOW, WARN),
     (MEMORY_LOW, LOW, WARN),
     (SOLVER_LATE, LOW, WARN),
+    (FLASH_WORN, LOW, WARN),
     (SOFT_LIMIT, MEDIUM, WARN),
     (SELF_TEST, HIGH, WARN),  # the supervisor never leaves its self-test then
 )

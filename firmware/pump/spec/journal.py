@@ -44,6 +44,7 @@ RESTORED = const(9)  # CRC-32 of the program that was found in its slot at power
 
 KEPT_DIVISOR = const(4)  # of the ring, the newest part that is never erased
 SPARE_PAGES = const(16)  # kept for all but ticks
+WORN_MAX = const(3)  # pages in a row that do not hold; then what was to be logged is not
 START_PAGES = const(64)  # erased pages that a therapy begins with, at least
 
 HISTORY_S = const(900)  # quarters are those of the log's own clock: time_s // HISTORY_S

@@ -54,8 +54,9 @@ FLAG_DRIVER_FAULT = const(8)
 FLAG_MEMORY_LOW = const(16)  # of the pump itself; not looked at between ticks
 FLAG_PRESSURE_HIGH = const(32)  # high, or rising as only a blocked line's does
 FLAG_PRESSURE_LOW = const(64)
-FLAG_LOG = const(128)  # of the pump itself: a page of the log does not hold
+FLAG_LOG = const(128)  # of the pump itself: what was to be logged could not be
 FLAG_LATE = const(256)  # of the pump itself: the decision before took too long
+FLAG_WORN = const(512)  # of the pump itself: a page of the log did not hold and was passed over
 
 # The most urgent has the lowest number; each is an alarm too (spec.alarms).
 FAULT_NONE = const(0)

@@ -111,17 +111,18 @@ class EmulatedStage:
         """Return the number of the page after the newest."""
         return self._newest() + 1
 
-    def wear_flash(self) -> int | None:
-        """Spoil the erased page that comes next."""
+    def wear_flash(self, count: int) -> int | None:
+        """Spoil the erased pages that come next."""
         log = self.log()
-        count = len(log) // journal.PAGE_BYTES
+        pages = len(log) // journal.PAGE_BYTES
         next_page = self.next_page()
-        for place in range(next_page, next_page + count):
-            begin = place % count * journal.PAGE_BYTES
-            if log[begin : begin + journal.PAGE_BYTES] == _ERASED:
+        spoilt: list[int] = []
+        for page in range(next_page, next_page + pages):
+            begin = page % pages * journal.PAGE_BYTES
+            if len(spoilt) < count and log[begin : begin + journal.PAGE_BYTES] == _ERASED:
                 self.target.board.spoil_flash(_RING_BEGIN + begin, bytes(journal.PAGE_BYTES))
-                return place
-        return None
+                spoilt.append(page)
+        return spoilt[0] if spoilt else None
 
     def cut_in_write(self, after_bytes: int) -> None:
         """Let the power go within one of the next pages: where no more come, it stays."""

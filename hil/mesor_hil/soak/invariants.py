@@ -162,10 +162,10 @@ def _log_faults(witness: Witness, tick_max: int) -> Iterator[str]:
     most = made + (len(witness.lives) + 1) * 2 * tick_max
     if not made <= counted <= most:
         yield f"the motor made {made} steps and the log accounts for {counted}"
-    if any(life.flash_worn for life in witness.lives):
-        return  # the page that did not hold breaks the chain, which is right
     if log.broken is not None:
         yield f"the log is broken: {log.broken}"
+    if any(life.flash_worn for life in witness.lives):
+        return  # what it could not keep has stopped the pump
     kept = {_decided(page.content) for page in log.pages if page.kind in ("tick", "fault")}
     for life in witness.lives:
         # The page of a life's last tick may have been under way; a fault is kept once.

@@ -315,9 +315,11 @@ class Soak:
         self._stage.exhaust_memory()
 
     def _flash_worn(self) -> None:
-        """Let the next page of the log not hold what is written to it."""
-        self._worn_page = self._stage.wear_flash()
-        if self._worn_page is not None:
+        """Let the next pages of the log not hold: one or two are passed over, three stop it."""
+        count = int(self._draw.integers(1, journal.WORN_MAX + 1))
+        first = self._stage.wear_flash(count)
+        if first is not None and count == journal.WORN_MAX:
+            self._worn_page = first
             self.witness.lives[-1].flash_worn = True
             within_s = PIN_STOP_S + _TICKS_APART_MAX * self._tick_s
             self._must_stand(within_s, "flash_worn", reasons.FAULT_LOG)

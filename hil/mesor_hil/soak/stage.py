@@ -77,8 +77,8 @@ class Stage(Protocol):
         """Return the number of the log's page that is written next."""
         ...
 
-    def wear_flash(self) -> int | None:
-        """Let the next page of the log not hold what is written to it; return its number."""
+    def wear_flash(self, count: int) -> int | None:
+        """Let the next pages of the log not hold what is written; return the first's number."""
         ...
 
     def cut_in_write(self, after_bytes: int) -> None:
@@ -175,14 +175,15 @@ class TwinStage:
 
     def next_page(self) -> int:
         """Return the number of the log's page that is written next."""
-        return self.target.app.journal.sequence
+        return self.target.app.journal.ring.sequence
 
-    def wear_flash(self) -> int | None:
-        """Program the next page's place to zeros, which nothing can be written over."""
-        flash, page = self.target.board.flash, self.next_page()
-        begin = page % flash.pages * journal.PAGE_BYTES
-        flash.content[begin : begin + journal.PAGE_BYTES] = bytes(journal.PAGE_BYTES)
-        return page
+    def wear_flash(self, count: int) -> int | None:
+        """Program the next pages' places to zeros, which nothing can be written over."""
+        flash, first = self.target.board.flash, self.next_page()
+        for page in range(first, first + count):
+            begin = page % flash.pages * journal.PAGE_BYTES
+            flash.content[begin : begin + journal.PAGE_BYTES] = bytes(journal.PAGE_BYTES)
+        return first
 
     def cut_in_write(self, after_bytes: int) -> None:
         """Let the power go within a page."""

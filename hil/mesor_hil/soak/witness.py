@@ -16,7 +16,7 @@ class Life:
     records: list[list[int]] = field(default_factory=list)
     edges_after: int = 0
     lost_steps: int = 0
-    flash_worn: bool = False
+    flash_worn: bool = False  # so that a record could not be kept
 
 
 @dataclass(slots=True)

@@ -125,6 +125,7 @@ class DeviceLog:
 
     pages: tuple[Page, ...]
     spoilt: int  # pages that a power cut left half written; nothing is lost with them
+    worn: tuple[int, ...]  # numbers of pages that did not hold what the next one then took
     broken: str | None  # a sentence on the first page that the chain does not hold
     boxes: tuple[BlackBox, ...] = ()
 
@@ -162,9 +163,20 @@ def device_log(content: bytes, boxes: bytes = b"") -> DeviceLog:
         else:
             pages.append(page)
     pages.sort(key=lambda page: page.sequence)
+    worn = _passed_over(pages)
+    spoilt = sorted(set(spoilt) - {sequence % count for sequence in worn})
     pages = _without_half_erased(pages, {place // at.SECTOR_PAGES for place in spoilt}, count)
     broken = _first_break(pages, altered, len(spoilt))
-    return DeviceLog(tuple(pages), len(spoilt), broken, _black_boxes(boxes, pages))
+    return DeviceLog(tuple(pages), len(spoilt), worn, broken, _black_boxes(boxes, pages))
+
+
+def _passed_over(pages: list[Page]) -> tuple[int, ...]:
+    """Return the numbers that the pump left out where its chain goes on: of worn pages."""
+    worn: list[int] = []
+    for before, page in pairwise(pages):
+        if page.boot == before.boot and page.link_before == before.link:
+            worn += range(before.sequence + 1, page.sequence)
+    return tuple(worn)
 
 
 def _black_boxes(content: bytes, ring: list[Page]) -> tuple[BlackBox, ...]:
@@ -188,7 +200,7 @@ def _black_boxes(content: bytes, ring: list[Page]) -> tuple[BlackBox, ...]:
 def _break_of_box(pages: tuple[Page, ...], links: dict[int, bytes]) -> str | None:
     """Return a sentence on the first page that does not follow the one after it, or None."""
     for page, before in pairwise(pages):
-        if before.sequence != page.sequence - 1 or page.link_before != before.link:
+        if page.link_before != before.link:
             return f"page {page.sequence} does not follow page {before.sequence}"
     for page in pages:
         if links.get(page.sequence, page.link) != page.link:
@@ -240,8 +252,6 @@ def _first_break(pages: list[Page], altered: list[int], spoilt: int) -> str | No
     for before, page in pairwise(pages):
         if page.link_before != before.link:
             return f"page {page.sequence} does not follow page {before.sequence}: one was altered"
-        if page.boot == before.boot and page.sequence != before.sequence + 1:
-            return f"pages between {before.sequence} and {page.sequence} are missing"
     if pages and pages[0].sequence == 0 and any(pages[0].link_before):
         return "the first page follows another one"
     # A cut spoils at most one page and one sector; between them the firmware was started.
@@ -259,6 +269,7 @@ def as_json(log: DeviceLog) -> dict[str, object]:
         "break": log.broken,
         "pages": len(log.pages),
         "spoilt": log.spoilt,
+        "worn": list(log.worn),
         "volume_steps": last.volume_steps if last else 0,
         "last_link": last.link.hex() if last else "",
         "black_boxes": [

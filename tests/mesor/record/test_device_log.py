@@ -151,11 +151,25 @@ def test_a_box_whose_page_is_another_one_in_the_log_is_named() -> None:
     assert box.broken is None
 
 
-def test_pages_that_are_missing_within_one_life_are_named() -> None:
-    """Rightly chained, as whoever took one out would chain them."""
-    log = device_log(linked([(0, 1, at.BOOT, []), (2, 1, at.FULL, [])]))
-    assert log.broken == "pages between 0 and 2 are missing"
-    assert device_log(linked([(0, 1, at.BOOT, []), (2, 2, at.BOOT, [])])).broken is None
+def test_numbers_that_are_left_out_within_one_life_are_told_as_worn() -> None:
+    """Rightly chained, as the pump does it where a page does not hold; a cut may spoil some."""
+    log = device_log(linked([(0, 1, at.BOOT, []), (3, 1, at.FULL, [])]))
+    assert (log.broken, log.worn) == (None, (1, 2))
+    log = device_log(linked([(0, 1, at.BOOT, []), (2, 2, at.BOOT, [])]))
+    assert (log.broken, log.worn) == (None, ())
+
+
+def test_verify_tells_how_many_pages_are_worn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person should know before the pump stops for it."""
+    ring = linked([(0, 1, at.BOOT, []), (3, 1, at.FULL, [])])
+    path = tmp_path / "pump.log"
+    path.write_bytes(ring.ljust(at.PAGE_BYTES * at.SECTOR_PAGES, b"\xff"))
+    assert run_cli(monkeypatch, "log", "verify", path) == 0
+    assert "intact: 2 pages, 0 spoilt by power cuts, 2 worn; last" in capsys.readouterr().out
+    assert run_cli(monkeypatch, "log", "verify", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["worn"] == [1, 2]
 
 
 def test_a_log_that_begins_in_the_middle_of_another_is_named(flash: RamFlash) -> None:
@@ -189,7 +203,7 @@ def test_more_spoilt_pages_than_power_cuts_can_have_made_are_named(flash: RamFla
 def test_a_flash_that_never_held_a_log_holds_none() -> None:
     """An erased one is intact; one full of something else is not."""
     size = SECTORS * at.SECTOR_PAGES * PAGE
-    assert device_log(b"\xff" * size) == DeviceLog((), 0, None)
+    assert device_log(b"\xff" * size) == DeviceLog((), 0, (), None)
     assert device_log(bytes(size)).broken is not None
 
 

@@ -148,13 +148,13 @@ def test_nothing_that_was_present_is_ever_lost_unseen(updates: list[tuple[int, i
 def test_every_alarm_has_a_priority_an_action_and_words() -> None:
     """Cause, remedy and time of detection in plain words, for each number of the table."""
     assert len(set(NUMBERS)) == len(NUMBERS)
-    assert all(0 < number <= alarms.ALARM_MAX for number in NUMBERS)
+    assert all(0 <= number <= alarms.ALARM_MAX for number in NUMBERS)
     assert set(alarm_words.WORDS) == set(NUMBERS)
     for name, *sentences in alarm_words.WORDS.values():
         assert name == name.lower() and " " not in name
         assert all(text.strip() and not text.endswith(".") for text in sentences)
     for number, priority, action in alarms.TABLE:
-        assert (action == alarms.STOP) == (number <= reasons.FAULT_LOG)
+        assert (action == alarms.STOP) == (0 < number <= reasons.FAULT_LOG)
         assert action != alarms.STOP or priority == alarms.HIGH
 
 

@@ -89,6 +89,7 @@ BOARD = [
     ({"BOARD_FLAGS": reasons.FLAG_DRIVER_FAULT}, reasons.FAULT_DRIVER),
     ({"BOARD_FLAGS": reasons.FLAG_MEMORY_LOW}, alarms.MEMORY_LOW),
     ({"BOARD_FLAGS": reasons.FLAG_LATE}, alarms.SOLVER_LATE),
+    ({"BOARD_FLAGS": reasons.FLAG_WORN}, alarms.FLASH_WORN),
     ({"STEPS_DONE": 1}, reasons.FAULT_STEPS_MISMATCH),
 ]
 

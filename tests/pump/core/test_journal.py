@@ -49,7 +49,7 @@ def tick(number: int, steps: int, state: int = reasons.STATE_RUNNING) -> array[i
 
 
 class WatchedFlash(RamFlash):
-    """Notes the link of every page that was begun, and of every one that was completed."""
+    """Notes the link of every page that was begun, and of every one that was kept whole."""
 
     def __init__(self, sectors: int = SECTORS) -> None:
         super().__init__(sectors)
@@ -61,7 +61,9 @@ class WatchedFlash(RamFlash):
         link = bytes(content[4 * at.AT_LINK :])
         self.begun.add(link)
         super().program(page, content)
-        self.completed[link] = int.from_bytes(content[4:8], "little")
+        begin = page * at.PAGE_BYTES
+        if any(content) and self.content[begin : begin + at.PAGE_BYTES] == content:
+            self.completed[link] = int.from_bytes(content[4:8], "little")
 
 
 @dataclass
@@ -126,7 +128,7 @@ def assert_survived(pump: Pump) -> None:
     assert_no_window_says_less(pump, journal)
     log = pump.read()
     assert log.broken is None
-    assert log.pages[-1].link == journal.link
+    assert log.pages[-1].link == journal.ring.link
 
 
 def assert_no_window_says_less(pump: Pump, journal: Journal) -> None:
@@ -202,7 +204,7 @@ def test_500_power_cuts_at_random_instants_inside_of_writes(seed: int) -> None:
             in_erase += pump.flash.erased > erased or pump.flash.programmed == programmed
             assert_survived(pump)
     assert pump.journal is not None
-    assert pump.journal.sequence > 4 * PAGES
+    assert pump.journal.ring.sequence > 4 * PAGES
     assert in_erase > 20
 
 
@@ -227,8 +229,8 @@ def test_what_stands_behind_the_newest_page_in_its_sector_is_passed_over() -> No
     pump = Pump()
     journal = pump.power_up()
     pump.therapy(3)
-    place = journal.sequence + 4
-    assert journal.sequence // at.SECTOR_PAGES == place // at.SECTOR_PAGES
+    place = journal.ring.sequence + 4
+    assert journal.ring.sequence // at.SECTOR_PAGES == place // at.SECTOR_PAGES
     pump.flash.content[place * at.PAGE_BYTES] ^= 1
     assert_survived(pump)
     sequences = [page.sequence for page in pump.read().pages]
@@ -258,7 +260,7 @@ def test_when_the_ring_is_full_the_days_cap_is_reserved_and_commands_are_still_k
     for number in range(2 * PAGES):
         pump.given += 10
         assert journal.tick(tick(number, 10), TICK_MS * number)
-    assert journal.room == at.SPARE_PAGES - 1
+    assert journal.ring.room == at.SPARE_PAGES - 1
     log = pump.read()
     assert log.pages[-1].kind == "ring full"
     assert log.pages[-1].reserve_steps == DAY_MAX
@@ -307,7 +309,7 @@ def test_answers_to_alarms_leave_room_for_the_fault() -> None:
     journal.start(program(), FACTOR, DAY_S, 0)
     for number in range(3 * PAGES):
         assert journal.command(messages.SILENCE, 0, reasons.STATE_RUNNING, number, 60)
-    assert journal.room == at.SPARE_PAGES // 2
+    assert journal.ring.room == at.SPARE_PAGES // 2
     assert journal.tick(tick(0, 0, reasons.STATE_FAULT), 3 * PAGES)
     assert pump.read().pages[-1].kind == "fault"
 
@@ -361,12 +363,12 @@ def test_only_what_changed_something_is_logged() -> None:
     """STOP needs no key: a flood of it must not push the past out of the ring."""
     pump = Pump()
     journal = pump.power_up()
-    before = journal.sequence
+    before = journal.ring.sequence
     for kind in (messages.HELLO, messages.STOP, messages.PROGRAM_CHUNK, messages.LOG_READ):
         assert journal.command(kind, reasons.RESULT_OK, reasons.STATE_IDLE, 0)
     refused = reasons.RESULT_PROGRAM_SEAL
     assert journal.command(messages.PROGRAM_END, refused, reasons.STATE_IDLE, 0)
-    assert journal.sequence == before
+    assert journal.ring.sequence == before
     assert journal.command(messages.PROGRAM_END, reasons.RESULT_OK, reasons.STATE_READY, 0)
     assert journal.alarm(reasons.FLAG_DOOR_OPEN, 0)
     assert [page.kind for page in pump.read().pages] == ["boot", "command", "alarm"]
@@ -387,13 +389,116 @@ def test_what_was_given_ages_by_the_logs_own_clock() -> None:
     assert sum(pump.power_up().quarters(limits.HISTORY_MS_MAX)) == 0
 
 
-def test_a_flash_that_does_not_keep_what_it_is_given_is_noticed() -> None:
-    """Worn out: the page that was read back is another one."""
+def wear(pump: Pump, count: int) -> int:
+    """Let the next pages not hold what is written to them; return the number of the first."""
+    assert pump.journal is not None
+    first = pump.journal.ring.sequence
+    for page in range(first, first + count):
+        pump.flash.content[page % PAGES * at.PAGE_BYTES + 2] = 0
+    return first
+
+
+@pytest.mark.hazard("log_lost")
+@pytest.mark.parametrize("count", range(1, at.WORN_MAX))
+def test_worn_pages_are_passed_over_and_the_account_goes_on(count: int) -> None:
+    """Read back wrong, made void, and the next one takes the record, chained as it should be."""
     pump = Pump()
     journal = pump.power_up()
     journal.start(program(), FACTOR, DAY_S, 0)
-    pump.flash.content[(journal.sequence % PAGES) * at.PAGE_BYTES + 20] = 0
-    assert not journal.tick(tick(0, 1), TICK_MS)
+    first = wear(pump, count)
+    pump.give(33)
+    assert journal.tick(tick(0, 33), TICK_MS)
+    assert journal.ring.worn == count
+    assert journal.ring.sequence == first + count + 1
+    log = pump.read()
+    assert (log.broken, log.spoilt, log.worn) == (None, 0, tuple(range(first, first + count)))
+    assert [page.kind for page in log.pages] == ["boot", "command", "tick"]
+    begin = first * at.PAGE_BYTES
+    assert not any(pump.flash.content[begin : begin + count * at.PAGE_BYTES])
+    assert_survived(pump)
+    pump.therapy(30)
+    assert_survived(pump)
+
+
+@pytest.mark.hazard("log_lost")
+def test_three_worn_pages_in_a_row_are_noticed() -> None:
+    """The flash is worn out; what the record said is reserved already."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    wear(pump, at.WORN_MAX)
+    pump.give(33)
+    assert not journal.tick(tick(0, 33), TICK_MS)
+    assert journal.tick(tick(1, 0, reasons.STATE_FAULT), 2 * TICK_MS)
+    log = pump.read()
+    assert (log.broken, len(log.worn)) == (None, at.WORN_MAX)
+    assert_survived(pump)
+
+
+def test_power_cuts_among_worn_pages_lose_nothing() -> None:
+    """At every page and half page of a tick that three pages in a row would not take."""
+    for cut in range(0, 8 * at.PAGE_BYTES, at.PAGE_BYTES // 2):
+        for count in range(1, at.WORN_MAX + 1):
+            pump = Pump(seed=cut)
+            journal = pump.power_up()
+            journal.start(program(), FACTOR, DAY_S, 0)
+            wear(pump, count)
+            pump.give(33)
+            pump.flash.cut_after = cut
+            try:
+                kept = journal.tick(tick(0, 33), TICK_MS)
+                assert kept == (count < at.WORN_MAX)
+            except PowerCut:
+                pass
+            assert_survived(pump)
+
+
+class TakesNothing(WatchedFlash):
+    """Some of its pages stay erased, whatever is programmed there."""
+
+    def __init__(self, pages: set[int]) -> None:
+        super().__init__()
+        self.dead = pages
+
+    def program(self, page: int, content: bytes) -> None:
+        """Note it, but keep it only where it can be kept."""
+        if page not in self.dead:
+            super().program(page, content)
+
+
+@pytest.mark.hazard("log_lost")
+def test_a_sector_whose_first_page_takes_nothing_is_passed_over_whole() -> None:
+    """Who looks for the newest page would take it for an empty one, and count too little."""
+    pump = Pump(TakesNothing({at.SECTOR_PAGES, 2 * at.SECTOR_PAGES + 3}))
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    for number in range(30):
+        pump.give(10)
+        assert journal.tick(tick(number, 10), 0)
+    log = pump.read()
+    sector = range(at.SECTOR_PAGES, 2 * at.SECTOR_PAGES)
+    assert (log.broken, log.worn) == (None, (*sector, 2 * at.SECTOR_PAGES + 3))
+    assert len(log.pages) == 32
+    assert_survived(pump)
+    pump.therapies(6, 30)
+    assert_survived(pump)
+
+
+def test_what_was_given_in_a_day_is_not_erased_before_it_is_written_anew() -> None:
+    """A flash that takes no page more keeps those that it has."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    for number in range(PAGES - at.SPARE_PAGES - 8):
+        pump.give(10)
+        pump.now_ms += 10
+        journal.tick(tick(number, 10), pump.now_ms)
+    before = pump.flash.erased
+    wear(pump, at.WORN_MAX)
+    assert not journal.erase_ahead()
+    assert pump.flash.erased == before
+    assert journal.erase_ahead()
+    assert_survived(pump)
 
 
 def test_a_board_without_room_for_a_log_begins_no_therapy() -> None:
@@ -413,6 +518,6 @@ def test_what_else_was_in_the_flash_is_erased_and_not_believed() -> None:
         assert (journal.volume, journal.boot) == (0, 1)
         while journal.erase_ahead():
             pass
-        assert journal.room >= PAGES // 2
+        assert journal.ring.room >= PAGES // 2
         pump.therapy(3)
         assert pump.read().pages[-1].volume_steps == pump.given
