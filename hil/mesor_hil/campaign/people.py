@@ -48,7 +48,7 @@ def draw_covariates(campaign: Campaign, index: int) -> PatientCovariates:
             ),
             kidneys=Kidneys(creatinine_mg_dl=_draw(creatinine, random)),
             composition=Composition(albumin_g_l=_draw(people.albumin_g_l, random)),
-            genes=Genes(**_genotypes(people, random)),
+            genes=Genes.model_validate(_genotypes(people, random)),
         )
     )
 

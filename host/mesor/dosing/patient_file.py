@@ -26,7 +26,13 @@ from mesor.dosing.figures import (
     Range,
     Sex,
 )
-from mesor.dosing.genes.phenotype import Phenotype, phenotype
+from mesor.dosing.genes.phenotype import (
+    Phenotype,
+    phenotype,
+    phenotype_of_score,
+    with_score,
+)
+from mesor.dosing.genes.table import GENES
 from mesor.dosing.kidneys import CLEARANCE_ML_MIN, creatinine
 from mesor.errors import DosingError
 from mesor.input_tables import Section, impossible, read_table
@@ -47,6 +53,7 @@ CystatinC = Annotated[float | None, Field(ge=CYSTATIN_C_MG_L.low, le=CYSTATIN_C_
 Clearance = Annotated[float | None, Field(ge=CLEARANCE_ML_MIN.low, le=CLEARANCE_ML_MIN.high)]
 Fluid = Annotated[float | None, Field(ge=0.0, le=50.0)]
 Genotype = Annotated[str, Field(min_length=1, max_length=200)]
+Score = Annotated[float | None, Field(ge=0.0, le=13.0)]
 
 
 class Body(Section):
@@ -124,12 +131,18 @@ class Composition(Section):
 
 
 class Genes(Section):
-    """Genotypes as the laboratory wrote them, like "*1/*4"."""
+    """Genotypes as the laboratory wrote them, like "*1/*4".
+
+    An activity score is the prescriber's choice where a genotype leaves several, or stands
+    where none was given.
+    """
 
     cyp2c19: Genotype | None = None
     cyp2d6: Genotype | None = None
     cyp3a5: Genotype | None = None
     dpyd: Genotype | None = None
+    cyp2d6_activity_score: Score = None
+    dpyd_activity_score: Score = None
 
     @model_validator(mode="after")
     def _are_genotypes(self) -> Genes:
@@ -142,8 +155,16 @@ class Genes(Section):
 
     def phenotypes(self) -> tuple[Phenotype, ...]:
         """Return what the genotypes that were given mean."""
-        given = self.model_dump(exclude_none=True)
-        return tuple(phenotype(gene.upper(), genotype) for gene, genotype in given.items())
+        found = []
+        for gene in GENES:
+            genotype = getattr(self, gene.lower())
+            score = getattr(self, f"{gene.lower()}_activity_score", None)
+            if genotype is not None:
+                called = phenotype(gene, genotype)
+                found.append(called if score is None else with_score(called, score))
+            elif score is not None:
+                found.append(phenotype_of_score(gene, score))
+        return tuple(found)
 
 
 class GivenDose(Section):

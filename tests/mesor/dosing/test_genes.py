@@ -13,6 +13,8 @@ from mesor.dosing.genes.phenotype import (
     gene_advice,
     gene_factors,
     phenotype,
+    phenotype_of_score,
+    with_score,
 )
 from mesor.dosing.genes.table import GENES, gene_table
 from mesor.errors import DosingError
@@ -237,6 +239,48 @@ def test_unknown_phase_leaves_both_scores() -> None:
     with pytest.raises(
         DosingError, match=r"leaves 0\.5 to 0\.75 as the factor on fluorouracil vmax"
     ):
+        _ = effect.factor
+
+
+def test_two_variants_on_one_chromosome_leave_the_other_whole() -> None:
+    """The phase can be written once it is known; PMC8301551 has the score of the other one."""
+    together = phenotype("DPYD", "c.2846A>T;*2A/Reference")
+    assert together.score is not None and (together.score.low, together.score.high) == (1.0, 1.0)
+    apart = phenotype("DPYD", "c.2846A>T/*2A")
+    assert apart.score is not None and (apart.score.low, apart.score.high) == (0.5, 0.5)
+
+
+def test_a_prescriber_chooses_among_the_scores_that_a_genotype_leaves() -> None:
+    """CPIC presumes different copies where the phase is not known: 0.5, a poor metabolizer."""
+    chosen = with_score(phenotype("DPYD", "c.2846A>T;*2A"), 0.5)
+    assert chosen.names == ("poor metabolizer",)
+    assert not chosen.is_ambiguous
+    assert chosen.stated == "the genotype leaves 0.5 to 1"
+    (effect,) = gene_factors(chosen, "fluorouracil")
+    assert effect.factor == 0.25
+    with pytest.raises(DosingError, match=r"activity score of 0\.5 to 1, .* states 1\.5"):
+        with_score(phenotype("DPYD", "c.2846A>T;*2A"), 1.5)
+
+
+@pytest.mark.parametrize(
+    ("score", "name"), [(2.0, "normal"), (1.5, "intermediate"), (0.5, "poor")]
+)
+def test_a_score_alone_is_a_phenotype(score: float, name: str) -> None:
+    """Many laboratories report the score; CPIC's table of phenotypes is by it."""
+    assert phenotype_of_score("DPYD", score).names == (f"{name} metabolizer",)
+
+
+@pytest.mark.parametrize("score", [0.75, 2.5, 1.25])
+def test_a_score_that_no_alleles_make_is_refused(score: float) -> None:
+    """A typing slip must not pass between two phenotypes."""
+    with pytest.raises(DosingError, match=r"goes in steps of 0\.5: 0 to 0\.5 poor metabolizer"):
+        phenotype_of_score("DPYD", score)
+
+
+def test_an_open_phase_is_refused_with_the_ways_to_choose() -> None:
+    """A refusal without a way out leaves the patient without a dose."""
+    (effect,) = gene_factors(phenotype("DPYD", "c.2846A>T;*2A"), "fluorouracil")
+    with pytest.raises(DosingError, match=r"different copies.*dpyd_activity_score under"):
         _ = effect.factor
 
 

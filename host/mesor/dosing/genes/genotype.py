@@ -8,6 +8,7 @@
     *36+*10/*1             genes in tandem on one chromosome, each perhaps with copies
     *1/*2 or *4/*10        the assay cannot tell
     c.2846A>T;HapB3        two variants, not known whether on one chromosome
+    c.2846A>T;HapB3/*1     two variants that are on one
 
 Nothing is guessed: what is open stays open as several diplotypes.  Pure.
 """
@@ -42,7 +43,7 @@ class GeneCopies:
 
     def __str__(self) -> str:
         """Return it as laboratories write it."""
-        name = "+".join(self.alleles)
+        name = ";".join(self.alleles)
         if self.copies_max is None:
             return f"{name}xN" if self.copies_min == 2 else f"{name}x\u2265{self.copies_min}"
         return name if self.copies_max == 1 else f"{name}x{self.copies_max}"
@@ -126,6 +127,8 @@ def _haplotype(table: GeneTable, text: str) -> Haplotype:
 
 def _gene_copies(table: GeneTable, text: str) -> GeneCopies:
     """Return an allele and its copies."""
+    if ";" in text and not table.copies and "Reference" in table.activity:
+        return GeneCopies(tuple(table.allele(part.strip()) for part in text.split(";")))
     match = _COPIES.fullmatch(text)
     if match is None:
         raise DosingError(

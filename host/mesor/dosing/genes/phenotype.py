@@ -2,13 +2,14 @@
 """From a genotype to the phenotypes it can have, and to factors on a drug's parameters.
 
 An ambiguous genotype keeps all its phenotypes and the whole range of each factor: which
-one to dose by is the prescriber's choice and never made here.  Pure; no units.
+one to dose by is the prescriber's choice and never made here.  The prescriber makes it by
+stating the activity score, of a gene that has one.  Pure; no units.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesor.dosing.genes.genotype import Diplotype, GeneCopies, read_genotype
 from mesor.dosing.genes.table import UNCERTAIN, GeneEffect, GeneTable, gene_table
@@ -31,7 +32,8 @@ class Phenotype:
     """What a genotype means: one phenotype, or several when the call leaves it open.
 
     score is None for a gene that goes by pairs, or when a function is uncertain.
-    differing says what another published table makes of it, if that differs.
+    differing says what another published table makes of it, if that differs; stated, what the
+    genotype left open where the prescriber stated the score, and "" where nobody did.
     """
 
     gene: str
@@ -41,6 +43,7 @@ class Phenotype:
     score: ScoreRange | None
     sources: tuple[str, ...]
     differing: str = ""
+    stated: str = ""
 
     @property
     def is_ambiguous(self) -> bool:
@@ -70,7 +73,7 @@ class GeneFactor:
         if self.low != self.high:
             raise DosingError(
                 f"{self.gene} leaves {self.low:g} to {self.high:g} as the factor on "
-                f"{self.drug} {self.parameter}; resolve the genotype or choose one."
+                f"{self.drug} {self.parameter}; resolve the genotype{_choice(self.gene)}."
             )
         return self.low
 
@@ -92,6 +95,63 @@ class UnquantifiedEffect:
             f"{self.gene} changes {self.drug} {self.parameter} and its consensus gives no figure: "
             f"{self.says}; no dose follows from it."
         )
+
+
+def _choice(gene: str) -> str:
+    """Return how the prescriber chooses, for a gene whose activity is a sum."""
+    table = gene_table(gene)
+    if not table.activity:
+        return ""
+    phase = f" ({table.phase})" if table.phase else ""
+    return f"{phase}, or state {gene.lower()}_activity_score under [genes]"
+
+
+def phenotype_of_score(gene: str, score: float) -> Phenotype:
+    """Return what an activity score means that was stated without a genotype."""
+    table = gene_table(gene)
+    return Phenotype(
+        gene=gene,
+        genotype=f"activity score {score:g}",
+        diplotypes=(),
+        names=_names_of_score(table, score),
+        score=ScoreRange(score, score),
+        sources=table.sources,
+        stated="no genotype was given",
+    )
+
+
+def with_score(found: Phenotype, score: float) -> Phenotype:
+    """Return a phenotype under the score that the prescriber states, of those left open.
+
+    Raises DosingError for a score that the genotype cannot have.
+    """
+    names, left = _names_of_score(gene_table(found.gene), score), "any score"
+    if found.score is not None:
+        low, high = found.score.low, found.score.high
+        left = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        if not low <= score <= high:
+            raise DosingError(
+                f"{found.gene} {found.genotype} has an activity score of {left}, and "
+                f"{found.gene.lower()}_activity_score states {score:g}; mend one of them."
+            )
+    return replace(
+        found, names=names, score=ScoreRange(score, score), stated=f"the genotype leaves {left}"
+    )
+
+
+def _names_of_score(table: GeneTable, score: float) -> tuple[str, ...]:
+    """Return the phenotype of a score; raise DosingError for one that no alleles make."""
+    names = tuple(band.phenotype for band in table.bands if band.low <= score <= band.high)
+    step = min(value for value in table.activity.values() if value > 0.0)
+    if not names or score % step:
+        listed = ", ".join(
+            f"{band.low:g} to {band.high:g} {band.phenotype}" for band in table.bands
+        )
+        raise DosingError(
+            f"{table.gene} has no activity score of {score:g}; it goes in steps of {step:g}: "
+            f"{listed}."
+        )
+    return names
 
 
 def phenotype(gene: str, genotype: str) -> Phenotype:

@@ -67,6 +67,7 @@ class GeneTable:
     functions: dict[str, str]
     pairs: dict[frozenset[str], str]
     also_called: dict[str, str]
+    phase: str  # what the consensus says of variants whose phase is not known
     effects: tuple[GeneEffect, ...]
 
     @property
@@ -74,6 +75,10 @@ class GeneTable:
         """Return the names of all alleles that the table knows."""
         known = {*self.activity, *self.functions, *self.uncertain, *self.also_called}
         return tuple(sorted(known))
+
+    def affects(self, drug: str) -> bool:
+        """Say whether the gene does anything to a drug."""
+        return any(effect.drug == drug for effect in self.effects)
 
     def allele(self, name: str) -> str:
         """Return the table's own name of an allele; DosingError names the nearest known.
@@ -123,6 +128,7 @@ def gene_table(gene: str) -> GeneTable:
             for functions in pair["functions"]
         },
         also_called=table.get("also_called", {}),
+        phase=table.get("phase", ""),
         effects=tuple(
             GeneEffect(
                 drug=effect["drug"],

@@ -18,6 +18,7 @@ from mesor.dosing.genes.phenotype import (
     gene_advice,
     gene_factors,
 )
+from mesor.dosing.genes.table import gene_table
 from mesor.dosing.kinetics import Dose
 from mesor.dosing.levels import Level, PopulationModel, Posterior, average, estimate, prior
 from mesor.dosing.library import Drug, IndividualModel, PublishedModel
@@ -192,6 +193,9 @@ def gene_warnings(order: Order, persons: Sequence[Person]) -> tuple[str, ...]:
     said: list[str] = []
     for found in order.patient.phenotypes:
         drug, called = order.drug.name, _called(found)
+        if found.stated and gene_table(found.gene).affects(drug):
+            assert found.score is not None, "a stated phenotype has the score that was stated"
+            said.append(f"{called}: activity score {found.score.low:g} as stated; {found.stated}.")
         try:
             effects = gene_factors(found, drug)
         except DosingError as error:

@@ -79,6 +79,7 @@ def _genes_table(found: Prescription) -> Table:
     table = _table("Genes", "gene", "genotype", "activity", "phenotype")
     for gene in found.order.patient.phenotypes:
         says = " or ".join(gene.names) + (", ambiguous" if gene.is_ambiguous else "")
+        says += ", as stated" if gene.stated else ""
         table.add_row(gene.gene, escape(gene.genotype), activity(gene.score), says)
     return table
 
