@@ -186,6 +186,12 @@ def bench(
     drug: Annotated[
         list[str] | None, typer.Option(help="clearance: only this; may be repeated.")
     ] = None,
+    areas: Annotated[
+        bool, typer.Option(help="clearance: the areas of drugs that are dosed by them.")
+    ] = False,
+    silence_h: Annotated[
+        float, typer.Option(min=0.0, help="clearance: hours without a reading from the change on.")
+    ] = 0.0,
     target: Annotated[str, typer.Option(help="clearance: twin or emulator.")] = "twin",
     seed: Annotated[int, typer.Option(min=0, help="clearance: of the sensor's noise.")] = 1,
     scenario: Annotated[
@@ -205,7 +211,7 @@ def bench(
         rows = _compared(horizon, quick, fresh, page)
         _show_rows(rows, plot, page, as_json)
     elif name == "clearance":
-        _bench_clearance(drug or (), target, seed, as_json)
+        _bench_clearance(drug or (), target, seed, areas, silence_h, as_json)
     else:
         known = "tick, solver, occlusion, clearance"
         raise ScenarioError(f"There is no benchmark {name!r}; there are: {known}.")
@@ -319,15 +325,23 @@ def _bench_occlusion(as_json: bool) -> None:
     Console().print(table)
 
 
-def _bench_clearance(drugs: Sequence[str], target: str, seed: int, as_json: bool) -> None:
-    """Hold levels while clearances halve or double; leave with 1 where one fails."""
-    from mesor_hil.bench_clearance import bench_clearance, table_of
+def _bench_clearance(
+    drugs: Sequence[str], target: str, seed: int, areas: bool, silence_h: float, as_json: bool
+) -> None:
+    """Hold levels or fill areas while clearances halve or double; leave with 1 where one fails."""
+    from mesor_hil import bench_clearance as bench
 
-    results = list(bench_clearance(drugs, target, _say, seed))
-    if as_json:
-        _print_json([asdict(result) for result in results])
+    results: Sequence[bench.AreaChange | bench.ClearanceChange]
+    if areas:
+        results = filled = list(bench.bench_areas(drugs, target, _say, seed, silence_h))
+        table = bench.table_of_areas(filled)
     else:
-        Console().print(table_of(results))
+        results = held = list(bench.bench_clearance(drugs, target, _say, seed, silence_h))
+        table = bench.table_of(held)
+    if as_json:
+        _print_json([asdict(result) | {"passed": result.passed} for result in results])
+    else:
+        Console().print(table)
     if not all(result.passed for result in results):
         raise typer.Exit(EXIT_FAILED)
 

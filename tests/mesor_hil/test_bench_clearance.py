@@ -12,8 +12,11 @@ from mesor.dosing.prescription import Order, prescribe
 from mesor.errors import ScenarioError
 from mesor.performance import TargetWindow
 from mesor_hil.bench_clearance import (
+    AREAS,
     LEVELS,
     PATIENT,
+    AreaChange,
+    bench_areas,
     bench_clearance,
     longest_outside_h,
     scenario_of,
@@ -26,6 +29,21 @@ def test_a_drug_without_a_level_is_refused() -> None:
     """Clopidogrel is dosed by its response."""
     with pytest.raises(ScenarioError, match="No level is held of 'clopidogrel'"):
         list(bench_clearance(["clopidogrel"], "twin", print))
+
+
+def test_areas_are_those_of_the_drugs_that_are_dosed_by_one() -> None:
+    """The library says which; another drug is refused."""
+    by_area = {name for name in drug_names() if load_drug(name).target.index.startswith("auc")}
+    assert set(AREAS) == by_area
+    with pytest.raises(ScenarioError, match="No area is filled of 'cefepime'"):
+        list(bench_areas(["cefepime"], "twin", print))
+
+
+def test_one_area_of_several_that_is_missed_fails_the_change() -> None:
+    """The day of the change, or the day after it: both are the patient's."""
+    change = AreaChange("vancomycin", 0.5, 2.0, 500.0, [490.0, 530.0], 8.0, 1.5, stopped=False)
+    assert change.error_percent == pytest.approx([-2.0, 6.0])
+    assert not change.passed
 
 
 def test_every_drug_that_is_infused_has_a_level() -> None:

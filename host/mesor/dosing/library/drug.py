@@ -7,7 +7,7 @@ One TOML file per drug, read strictly; `mesor drugs` and `mesor prescribe` rely 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -38,6 +38,10 @@ class Drug:
     fixed_dose: FixedDose | None
     rhythm: DailyCourse | None
     sources: dict[str, Source]
+
+    def for_weight(self, weight_kg: float) -> Drug:
+        """Return the drug with the limits of a patient of this actual weight."""
+        return replace(self, limits=tuple(limit.for_weight(weight_kg) for limit in self.limits))
 
     def citation(self, key: str) -> str:
         """Return the source behind a key, in one line."""

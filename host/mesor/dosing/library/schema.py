@@ -89,6 +89,13 @@ class Limit(Section):
     note: Text | None = None
     source: Text
 
+    def for_weight(self, weight_kg: float) -> Limit:
+        """Return the limit of one patient: a rate by the kilogram becomes one in mg/h."""
+        if self.unit != "mg/kg/h":
+            return self
+        update = {"most": self.most * weight_kg, "unit": "mg/h"}
+        return self.model_copy(update=update)
+
 
 class BindingSection(Section):
     """Protein binding: a free fraction at one albumin, or sites that saturate."""

@@ -29,7 +29,12 @@ from mesor.dosing.prescription.fits import (
 )
 from mesor.dosing.prescription.labels import number
 from mesor.dosing.prescription.regimen import Expected, Regimen, Shape, expect
-from mesor.dosing.prescription.scrutiny import history_warnings, level_warnings, unused_values
+from mesor.dosing.prescription.scrutiny import (
+    history_warnings,
+    level_warnings,
+    target_warnings,
+    unused_values,
+)
 from mesor.errors import DosingError
 
 _TARGET_MAX = 1e6
@@ -79,7 +84,8 @@ def prescribe(order: Order) -> Prescription:
     Raises DosingError for a missing covariate that has no reference value, a level before
     the first dose, an aim that no rate reaches, and everything else that no dose follows from.
     """
-    drug = order.drug
+    drug = order.drug.for_weight(order.patient.weight_kg)
+    order = replace(order, drug=drug)
     if order.levels and not order.doses:
         raise DosingError(
             f"there are {len(order.levels)} levels and no doses; give what was infused as [[dose]]"
@@ -107,7 +113,7 @@ def prescribe(order: Order) -> Prescription:
     protein, aim = _target(order, persons[0], mic_mg_l)
     fitted = fits(order, persons, protein.clearance_factor)
     warnings += history_warnings(order) + level_warnings(order.levels, fitted)
-    warnings += unused_values(order, fitted)
+    warnings += target_warnings(order) + unused_values(order, fitted)
     limits = limits_of(drug, persons[0].unbound)
     free_mg_l = _free_level(protein, persons[0], mic_mg_l)
     comparison = _Comparison(order, fitted, aim, fixed, free_mg_l, limits)

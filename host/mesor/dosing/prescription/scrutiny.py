@@ -7,6 +7,7 @@ so the levels are held against what the doses explain in nearly all of them.  mg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from mesor.dosing.kinetics import Dose
 from mesor.dosing.levels import Level, Posterior
+from mesor.dosing.library.formulas import target_line
 from mesor.dosing.prescription.fits import ModelFit, Order
 from mesor.errors import DosingError
 
@@ -122,6 +124,18 @@ def _misfits(fit: ModelFit, levels: Sequence[Level]) -> list[str]:
         "and doses."
         for level, value, deviation in zip(seen, expected, deviations, strict=True)
         if abs(level.conc_mg_l - value) > _WARNED_DEVIATIONS * deviation
+    ]
+
+
+def target_warnings(order: Order) -> list[str]:
+    """Return that a target was asked for which the library's source does not cover."""
+    target, asked = order.drug.target, order.target
+    low, high = target.low or 0.0, target.high or math.inf
+    if asked is None or low <= asked <= high:
+        return []
+    return [
+        f"the target asked for, {asked:g}, is outside the library's {target_line(target)}: its "
+        "source says nothing of it."
     ]
 
 

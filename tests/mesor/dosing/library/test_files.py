@@ -81,18 +81,18 @@ def test_each_drug_has_variability_and_a_limit(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "quantity", "most"),
-    [  # labels of the United States, and of the United Kingdom for remifentanil
+    [  # labels of the United States
         ("ciprofloxacin", "daily_dose", 3 * 400.0),
         ("ciprofloxacin", "rate", 400.0),
         ("piperacillin", "daily_dose", 4 * 4000.0),
         ("penicillin-g", "daily_dose", 24 * 600.0),
-        ("remifentanil", "level", 0.015),
+        ("remifentanil", "rate", 0.12),
         ("vancomycin", "rate", 1000.0),
         ("amikacin", "daily_dose", 1500.0),
     ],
 )
 def test_limits_are_those_of_the_labels(name: str, quantity: str, most: float) -> None:
-    """In mg a day, mg/h and mg/L."""
+    """In mg a day and mg/h; of remifentanil 2 ug/kg/min, in mg/kg/h."""
     found = {limit.quantity: limit.most for limit in load_drug(name).limits}
     assert found[quantity] == most
 

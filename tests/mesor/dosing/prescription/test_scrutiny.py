@@ -195,3 +195,19 @@ def test_a_covariate_that_was_worked_out_is_not_called_assumed(drug: str) -> Non
             shown = covariate_value(patient, found.figures, effect.covariate)
             said = any(text.startswith(effect.covariate) for text in found.assumed)
             assert (shown == "assumed") is said, (published.name, effect.covariate)
+
+
+def test_a_target_beyond_the_librarys_is_told() -> None:
+    """Ten times the highest of remifentanil is a slip of the unit; no level limits it."""
+    patient = read_patient(BODY, "p.toml")
+    usual = prescribe(Order(patient, load_drug("remifentanil"), target=0.004))
+    assert not [line for line in usual.warnings if "target asked for" in line]
+    tenfold = prescribe(Order(patient, load_drug("remifentanil"), target=0.04))
+    assert [line for line in tenfold.warnings if "0.04, is outside the library's" in line]
+
+
+def test_a_rate_by_the_kilogram_is_a_limit_of_the_patient() -> None:
+    """2 ug/kg/min is 9.36 mg/h in 78 kg; an infusion that wants more is refused."""
+    patient = read_patient(BODY, "p.toml")
+    with pytest.raises(DosingError, match=r"at most 9\.36 mg/h"):
+        prescribe(Order(patient, load_drug("remifentanil"), target=0.2))
