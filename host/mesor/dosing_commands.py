@@ -164,6 +164,10 @@ def _write_all(texts: dict[Path, str]) -> None:
         for path, text in texts.items():
             if path.is_dir():
                 raise DosingError(f"{path} is a folder; name a file in it.")
+            if not path.parent.is_dir():
+                raise DosingError(
+                    f"There is no folder {path.parent} for {path}; make it, or name another."
+                )
             parts[path].write_text(text, encoding="utf-8")
         for path, part in parts.items():
             part.replace(path)

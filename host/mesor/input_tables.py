@@ -113,13 +113,18 @@ def _respelled(
     model: type[Section], table: dict[str, Any], at: Location, written: dict[Location, str]
 ) -> dict[str, Any]:
     """Return `table` under the model's own keys and units; written keeps what was typed."""
-    short = {split_key(name)[0]: name for name in model.model_fields}
-    known = short | {name: name for name in model.model_fields}
+    short: dict[str, list[str]] = {}
+    for name in model.model_fields:
+        short.setdefault(split_key(name)[0], []).append(name)
+    known = {key: names[-1] for key, names in short.items()}
+    known |= {name: name for name in model.model_fields}
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
             raise ScenarioError(_unknown(key, at, known))
         name = known[key]
+        if key != name:
+            name = _of_that_unit(short[key], value)
         if name in found:
             raise ScenarioError(
                 f"{_dotted((*at, key))} and {written[*at, name]} state the same quantity; "
@@ -128,6 +133,17 @@ def _respelled(
         written[*at, name] = _dotted((*at, key))
         found[name] = _value(model.model_fields[name], (*at, name), key, value, written)
     return found
+
+
+def _of_that_unit(names: list[str], value: Any) -> str:
+    """Return which of a quantity's keys a value with its unit belongs to; else the last."""
+    for name in names:
+        try:
+            parse_quantity(str(value), split_key(name)[1])
+        except ScenarioError:
+            continue
+        return name
+    return names[-1]
 
 
 def _unknown(key: str, at: Location, known: dict[str, str]) -> str:

@@ -146,8 +146,16 @@ def parse_quantity(text: str, unit: Unit) -> float:
     if given.counts_as_number and not unit.counts_as_number:
         raise ScenarioError(f"missing unit in {shown}; {_wanted(unit)}")
     if given.kind != unit.kind:
-        raise ScenarioError(f"{shown} is a {given.kind}, not a {unit.kind}; {_wanted(unit)}")
+        raise ScenarioError(
+            f"{shown} is {_with_article(given.kind)}, not {_with_article(unit.kind)}; "
+            f"{_wanted(unit)}"
+        )
     return float(Fraction(number) * given.size / unit.size)
+
+
+def _with_article(kind: str) -> str:
+    """Return the name of a kind of quantity with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def time_of_day_s(text: str) -> int:

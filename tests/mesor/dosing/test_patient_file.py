@@ -149,3 +149,10 @@ def test_an_impossible_patient_is_refused_in_one_sentence(text: str, sentence: s
     with pytest.raises(ScenarioError) as caught:
         read_patient(text, "p.toml")
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("written", ["1.1 mg/dL", "11 mg/L", "97.24 umol/L"])
+def test_a_quantity_of_two_units_is_read_in_either(written: str) -> None:
+    """1 mg/dL of creatinine is 88.4 umol/L; the text carries its unit."""
+    patient = read_patient(f'{BODY}[kidneys]\ncreatinine = "{written}"\n', "p.toml")
+    assert patient.creatinine_mg_dl == pytest.approx(1.1)

@@ -8,6 +8,7 @@ file of it.  Pure but for the drug library's own files.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mesor.dosing.figures import Effect, Figure
@@ -152,6 +153,7 @@ def _dose_warnings(order: Order, columns: tuple[Column, ...]) -> list[str]:
     usual = next((column for column in columns if column.name == FIXED), None)
     for column in columns:
         if column.name == FIXED:
+            said += _too_fast(column, order.drug.limits)
             continue
         if usual is not None:
             said += _unusual(column, usual)
@@ -191,6 +193,19 @@ def _without_model(
     return Prescription(
         order, (), (), (), None, Protein(None), (), fixed, None, assumed, tuple(warnings)
     )
+
+
+def _too_fast(column: Column, limits: Sequence[Limit]) -> list[str]:
+    """Return that a label's dose is infused faster than a limit: in heavy patients it may be."""
+    regimen = column.regimen
+    most = min((limit.most for limit in limits if limit.quantity == "rate"), default=math.inf)
+    if regimen.shape.route == "oral" or not most < regimen.rate_mg_h < math.inf:
+        return []
+    return [
+        f"{column.name}: {number(regimen.amount_mg)} mg over {regimen.shape.duration_h:g} h is "
+        f"{number(regimen.rate_mg_h)} mg/h, above the limit of {number(most)} mg/h; give it "
+        "slower."
+    ]
 
 
 def _target(order: Order, person: Person, mic_mg_l: float | None) -> tuple[Protein, Aim | None]:

@@ -211,3 +211,11 @@ def test_a_rate_by_the_kilogram_is_a_limit_of_the_patient() -> None:
     patient = read_patient(BODY, "p.toml")
     with pytest.raises(DosingError, match=r"at most 9\.36 mg/h"):
         prescribe(Order(patient, load_drug("remifentanil"), target=0.2))
+
+
+def test_a_label_dose_that_is_too_fast_for_its_weight_is_told() -> None:
+    """15 mg/kg of 180 kg over 1.5 h is 1,800 mg/h; vancomycin is given at 1 g/h at most."""
+    heavy = read_patient(BODY.replace("78", "180") + KIDNEYS, "p.toml")
+    warnings = " ".join(prescribe(Order(heavy, load_drug("vancomycin"))).warnings)
+    assert "2,700 mg over 1.5 h is 1,800 mg/h, above the limit of 1,000 mg/h" in warnings
+    assert "give it slower" not in " ".join(prescribed("vancomycin").warnings)
