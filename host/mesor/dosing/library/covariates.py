@@ -225,8 +225,8 @@ class _Reader:
         """Warn that apparent parameters are of no use by vein."""
         if self.model.route == "oral":
             self.outside.append(
-                f"{self.model.name} has apparent clearance and volumes, for oral doses only; by "
-                "vein they would overdose."
+                f"{self.model.name} has apparent clearance and volumes, for oral doses only; no "
+                "regimen by vein follows from them."
             )
 
     def check_dialysis(self) -> None:

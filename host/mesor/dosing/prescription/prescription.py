@@ -118,7 +118,11 @@ def prescribe(order: Order) -> Prescription:
     limits = limits_of(drug, persons[0].unbound)
     free_mg_l = _free_level(protein, persons[0], mic_mg_l)
     comparison = _Comparison(order, fitted, aim, fixed, free_mg_l, limits)
-    columns = comparison.columns(warnings)
+    if _apparent(persons[0], fixed):
+        columns: tuple[Column, ...] = ()  # by vein they would be several times too large
+    else:
+        columns = comparison.columns(warnings)
+    _refuse_extrapolation(order, persons, columns)
     advice = comparison.next_dose(columns, warnings)
     warnings += _dose_warnings(order, columns)
     said = [*assumed, *protein.assumed, *rhythm_assumed(drug)]
@@ -145,6 +149,34 @@ def prescribe(order: Order) -> Prescription:
         assumed=tuple(said),
         warnings=tuple(warnings),
     )
+
+
+def _apparent(person: Person, fixed: FixedRegimen | None) -> bool:
+    """Say whether a model of oral doses is asked for doses by vein."""
+    by_mouth = fixed is not None and fixed.dose().route == "oral"
+    return person.published.section.route == "oral" and not by_mouth
+
+
+def _refuse_extrapolation(
+    order: Order, persons: Sequence[Person], columns: Sequence[Column]
+) -> None:
+    """Raise DosingError for a dose far above the label's in whom the model was not made for.
+
+    A level would show whether the patient is such a one; without any, an adult's clearance
+    is no dose of a newborn.
+    """
+    usual = next((column for column in columns if column.name == FIXED), None)
+    outside = [text for person in persons for text in person.individual.outside]
+    if usual is None or not outside or order.levels:
+        return
+    for column in columns:
+        daily_mg, usual_mg = column.regimen.daily_mg, usual.regimen.daily_mg
+        if daily_mg > _USUAL_SHARES[1] * usual_mg:
+            raise DosingError(
+                f"{outside[0]} Its {number(daily_mg)} mg a day would be "
+                f"{number(100.0 * daily_mg / usual_mg)} % of the fixed dose's "
+                f"{number(usual_mg)} mg, so no dose follows without a level: take another model, or give levels."
+            )
 
 
 def _dose_warnings(order: Order, columns: tuple[Column, ...]) -> list[str]:

@@ -82,6 +82,12 @@ def therapy_text(
     running: a therapy that this one is to take over, whose syringe, pump and beat it keeps.
     Raises DosingError where the pump cannot hold the aim.
     """
+    apparent = [fit for fit in found.fits if fit.person.published.section.route == "oral"]
+    if apparent and found.order.drug.target.index != "response":
+        raise DosingError(
+            f"{apparent[0].person.published.name} is of oral doses, whose clearance is apparent: "
+            "a pump would overdose by it; take a model of doses by vein."
+        )
     if running is not None and syringe_mg_ml is None:
         syringe_mg_ml = running.conc_mg_ml
     table = _table(found, syringe_mg_ml)

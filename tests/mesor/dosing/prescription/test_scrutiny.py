@@ -13,6 +13,7 @@ from mesor.dosing.library import drug_names, load_drug
 from mesor.dosing.patient_file import read_patient
 from mesor.dosing.prescription import Order, Prescription, prescribe
 from mesor.dosing.prescription.labels import covariate_value
+from mesor.dosing.prescription.therapy import therapy_text
 from mesor.errors import DosingError
 
 BODY = '[patient]\nsex = "male"\nage_years = 62\nweight_kg = 78\nheight_cm = 175\n'
@@ -219,3 +220,22 @@ def test_a_label_dose_that_is_too_fast_for_its_weight_is_told() -> None:
     warnings = " ".join(prescribe(Order(heavy, load_drug("vancomycin"))).warnings)
     assert "2,700 mg over 1.5 h is 1,800 mg/h, above the limit of 1,000 mg/h" in warnings
     assert "give it slower" not in " ".join(prescribed("vancomycin").warnings)
+
+
+def test_a_model_of_oral_doses_gives_no_regimen_by_vein() -> None:
+    """Of tacrolimus a fifth is available by mouth: its apparent clearance is five times too high."""
+    found = prescribed("tacrolimus", model="Andrews 2019")
+    assert found.columns == ()
+    assert any("no regimen by vein" in line for line in found.warnings)
+    with pytest.raises(DosingError, match="a pump would overdose by it"):
+        therapy_text(found, None)
+    assert prescribed("tacrolimus").columns
+
+
+def test_an_adults_clearance_is_no_dose_of_a_newborn() -> None:
+    """By Terret's 21 adults 4 kg would be given ten times the label's fluorouracil."""
+    text = '[patient]\nsex = "male"\nage_years = 0.1\nweight_kg = 4\nheight_cm = 54\n'
+    newborn = read_patient(text + '[genes]\ndpyd = "*1/*1"\n', "p.toml")
+    order = Order(newborn, load_drug("fluorouracil"), "Terret 2000")
+    with pytest.raises(DosingError, match=r"age_years 0\.1 is outside 18 .*no dose follows"):
+        prescribe(order)
