@@ -175,7 +175,8 @@ def _refuse_extrapolation(
             raise DosingError(
                 f"{outside[0]} Its {number(daily_mg)} mg a day would be "
                 f"{number(100.0 * daily_mg / usual_mg)} % of the fixed dose's "
-                f"{number(usual_mg)} mg, so no dose follows without a level: take another model, or give levels."
+                f"{number(usual_mg)} mg, so no dose follows without a level: take another "
+                "model, or give levels."
             )
 
 

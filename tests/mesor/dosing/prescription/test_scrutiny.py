@@ -223,7 +223,7 @@ def test_a_label_dose_that_is_too_fast_for_its_weight_is_told() -> None:
 
 
 def test_a_model_of_oral_doses_gives_no_regimen_by_vein() -> None:
-    """Of tacrolimus a fifth is available by mouth: its apparent clearance is five times too high."""
+    """Of tacrolimus by mouth a fifth arrives: its apparent clearance is five times too high."""
     found = prescribed("tacrolimus", model="Andrews 2019")
     assert found.columns == ()
     assert any("no regimen by vein" in line for line in found.warnings)
