@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mutation testing of the safety core: every operator, constant, condition and statement.
 
-`python tests/mutate.py supervisor limiter journal log_ring` changes each in turn, in a forked
+`python tests/mutate.py supervisor limiter journal program_slot` changes each in turn, in a forked
 process, and runs the module's tests there; it fails where a mutant survives that is not listed,
 with a reason, in tests/surviving_mutants.toml, and where one that is listed dies.  With
 `--keep FOLDER` a run that was broken off goes on where it was.
@@ -49,6 +49,7 @@ TESTS = {
     "limiter": ("core/test_limiter.py", "core/test_handover.py", "test_soft_limits.py"),
     "journal": ("core/test_journal.py",),
     "log_ring": ("core/test_journal.py",),
+    "program_slot": ("core/test_program_slot.py",),
 }
 
 _OPPOSITE: dict[type[ast.operator], type[ast.operator]] = {

@@ -27,9 +27,8 @@ class ProgramSlot:
         self._flash = flash
         self._key = key
         self._page = bytearray(journal.PAGE_BYTES)
-        self._sectors = 0  # that the coming program takes
+        self._sectors = 0  # that room is made in for the coming program
         self._erased = 0  # of them so far
-        self._is_clear = False  # nothing was programmed since `clear`
         self._coming = None  # the words that are being kept
         self._next = 0  # page to be programmed
         self._mac = None  # of the pages before it
@@ -51,15 +50,13 @@ class ProgramSlot:
         self.is_void = False
         self._sectors = _sectors(count) if self._flash.pages else 0
         self._erased = 0
-        self._is_clear = True
         self.work()
 
     def keep(self, words) -> None:
         """Let `work` keep this program in place of the one before."""
-        self.is_void = False
         if not self._key or not self._flash.pages:
             return
-        if not self._is_clear or self._sectors != _sectors(len(words)):
+        if self._sectors != _sectors(len(words)):
             self.clear(len(words))
         self._coming = words
         self._next = 1
@@ -76,7 +73,7 @@ class ProgramSlot:
             self._flash.erase(self._erased)
             self._erased += 1
         elif self._coming is not None:
-            self._is_clear = False
+            self._sectors = self._erased = 0
             self._program_sector()
         return self.is_busy()
 
@@ -85,7 +82,7 @@ class ProgramSlot:
         self.is_void = True
         if not self._flash.pages:
             return True
-        self._is_clear = False
+        self._sectors = self._erased = 0
         self._flash.program(0, bytes(journal.PAGE_BYTES))
         self._flash.read(0, self._page)
         return self._page[: at.AT_WORDS] != at.MAGIC

@@ -42,7 +42,7 @@ _FIXED_POINT_PER_NS: Final = 32.0  # RPPIO counts 1/256 of an 8 ns clock
 _NEVER_DUE: Final = 1 << 61  # RPPIO says 1 << 62; nothing real comes near
 _RESTART_BITS: Final = 0x110  # of CTRL, for state machine 0: restart it, restart its divider
 _CLK_PERI_HZ: Final = 48_000_000  # MicroPython feeds it from the USB PLL
-_ASLEEP_AT: Final = 0x5FFFC  # of the flash, where neither MicroPython nor log nor files are
+_ASLEEP_AT: Final = 0x5FFFC  # of the flash, lent for a while: nothing reads a black box meanwhile
 _ASLEEP: Final = b"\x30\xbf\xfd\xe7"  # wfi; b .-2
 
 # Every name of the inside that this module or virtual_pico.py relies on, under the object
@@ -292,11 +292,15 @@ class Machine:
         Afterwards it goes on where it was, unless `run` says that the chip was reset meanwhile.
         """
         core = self.mcu.core
-        self.mcu.flash[_ASLEEP_AT : _ASLEEP_AT + len(_ASLEEP)] = _ASLEEP
+        place = slice(_ASLEEP_AT, _ASLEEP_AT + len(_ASLEEP))
+        held = bytes(self.mcu.flash[place])
+        self.mcu.flash[place] = _ASLEEP
         kept = core.pc, core.pm, core.enabled_interrupts, core.waiting
         core.pc, core.pm, core.enabled_interrupts = FLASH_START_ADDRESS + _ASLEEP_AT, True, 0
         core.waiting = False
-        if not run():
+        was_reset = run()
+        self.mcu.flash[place] = held
+        if not was_reset:
             core.pc, core.pm, core.enabled_interrupts, core.waiting = kept
 
     def monotonic(self) -> float:

@@ -242,7 +242,7 @@ def test_without_a_key_or_a_flash_nothing_is_kept(words: array[int]) -> None:
         keep(flash, words, key)
         slot = ProgramSlot(flash, key)
         assert slot.restore() is None
-        assert flash.programmed == 0
+        assert (flash.programmed, flash.erased) == (0, 2 * (key == b""))
     assert slot.void()
     assert not slot.is_busy()
 
@@ -270,15 +270,52 @@ def test_an_upload_that_another_one_follows_leaves_the_later(
     slot.keep(words)
     assert slot.work()
     assert slot.work()  # the first sector is programmed
-    assert flash.programmed
+    programmed = flash.programmed
+    assert programmed
     slot.clear(len(larger))
     while slot.work():
         pass
+    assert flash.programmed == programmed
     assert restored(flash) is None
     slot.keep(larger)
     while slot.work():
         pass
     assert restored(flash) == larger
+
+
+def test_void_is_what_was_voided_until_something_is_kept_or_given_up(
+    flash: Nor, words: array[int]
+) -> None:
+    """By it the pump knows, at a therapy's end, that it has a program to keep anew."""
+    slot = ProgramSlot(flash, KEY)
+    assert not slot.is_void
+    for end in (slot.keep, lambda kept: slot.clear(len(kept))):
+        assert slot.void()
+        assert slot.is_void
+        end(words)
+        assert not slot.is_void
+        while slot.work():
+            pass
+
+
+def test_a_program_is_kept_anew_after_a_void(flash: Nor, words: array[int]) -> None:
+    """Into erased flash, though room for as much had been made before."""
+    keep(flash, words)
+    slot = ProgramSlot(flash, KEY)
+    for program in (other(words), words):
+        slot.clear(len(program))
+        slot.keep(program)
+        while slot.work():
+            pass
+        assert slot.void()
+        slot.clear(len(program))
+        while slot.work():
+            pass
+        assert slot.void()  # a page of the room is used up
+        slot.keep(program)
+        while slot.work():
+            pass
+        assert restored(flash) == program
 
 
 def test_a_piece_of_work_is_one_sector(flash: Nor, words: array[int]) -> None:
