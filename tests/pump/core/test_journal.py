@@ -435,6 +435,20 @@ def test_three_worn_pages_in_a_row_are_noticed() -> None:
     assert_survived(pump)
 
 
+def test_no_page_beyond_the_erased_ones_is_tried() -> None:
+    """What stands there is the oldest of the log."""
+    pump = Pump()
+    journal = pump.power_up()
+    pump.therapy(3)
+    wear(pump, 1)
+    journal.ring.room = 1
+    before = bytes(pump.flash.content), journal.ring.sequence
+    assert not journal.alarm(1, pump.now_ms)
+    assert (journal.ring.room, journal.ring.sequence) == (0, before[1] + 1)
+    begin = journal.ring.sequence % PAGES * at.PAGE_BYTES
+    assert pump.flash.content[begin:] == before[0][begin:]
+
+
 def test_power_cuts_among_worn_pages_lose_nothing() -> None:
     """At every page and half page of a tick that three pages in a row would not take."""
     for cut in range(0, 8 * at.PAGE_BYTES, at.PAGE_BYTES // 2):
