@@ -107,6 +107,7 @@ class Session:
         self._looked_s = 0.0
         self._tick = -1  # the last that was decided
         self._trace = Trace()
+        self._conc_mg_l = 0.0  # of the last reading
 
     def run(
         self,
@@ -169,6 +170,7 @@ class Session:
             self._target.write(self._noise.bytes(_NOISE_BYTES))
         sent_s = self._target.now_s
         if reading is not None:
+            self._conc_mg_l = reading.conc_mg_l
             self._client.send_reading(
                 reading.sample_index, reading.time_s, reading.conc, reading.quality
             )
@@ -191,8 +193,9 @@ class Session:
 
     def _refusal(self, new: NewProgram) -> str | None:
         """Let a program take over; return why it does not, None where it does."""
-        if new.refusal is not None:
-            return new.refusal
+        refusal = new.refusal or new.unbelieved(self._conc_mg_l)
+        if refusal is not None:
+            return refusal
         try:
             self._client.upload(new.content)
             self._client.take_over(new.content)

@@ -38,6 +38,19 @@ class NewProgram:
     warnings: tuple[str, ...] = ()
     scripted: bool = False  # by the scenario: then a refusal ends the run
 
+    def unbelieved(self, conc_mg_l: float) -> str | None:
+        """Return why a pump that reads this level would take its sensor for broken, or None."""
+        if self.therapy is None or self.scripted:
+            return None
+        most_mg_l = self.therapy.problem().safety.conc_max_mg_l
+        if conc_mg_l <= most_mg_l:
+            return None
+        return (
+            f"the last reading is {conc_mg_l:.4g} mg/L, and by its target a pump believes none "
+            f"above {most_mg_l:.4g} mg/L: it would take the sensor for broken and stop; write it "
+            "again when the level has fallen below that."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Takeover:

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import pytest
 import tomli_w
 
+from mesor.input_tables import read_table
 from mesor.program import Program
 from mesor.program.therapy_file import TherapyFile
 from mesor.record.log import RunRecord, read_log
@@ -19,7 +20,7 @@ from mesor.record.replay import replay
 from mesor.report.plots import plots
 from mesor_hil.run import Order, execute
 from mesor_hil.scenarios import Scenario, load_scenario
-from mesor_hil.takeovers import WatchedFile
+from mesor_hil.takeovers import NewProgram, WatchedFile
 from pump.spec import record as at
 
 SAMPLES = 100
@@ -171,3 +172,14 @@ def test_a_therapy_without_a_pump_is_for_the_one_that_runs(scenario: Scenario) -
         )
     )
     assert small.with_therapy(therapy).pump.syringe_area_mm2 == 300.0
+
+
+def test_a_program_that_would_not_believe_the_level_waits_until_it_has_fallen(
+    scenario: Scenario,
+) -> None:
+    """At an eighth of the target every reading was refused; two hours later the pump stopped."""
+    lower = {"target_mg_l": 2.0, "window_low_mg_l": 1.5, "window_high_mg_l": 2.5}
+    therapy = read_table(TherapyFile, therapy_of(scenario, therapy=lower), "lower.toml")
+    new = NewProgram("lower.toml", therapy, b"program")
+    assert new.unbelieved(9.9) is None  # five targets are believed
+    assert "believes none above 10 mg/L" in str(new.unbelieved(10.1))
