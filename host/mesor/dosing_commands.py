@@ -130,7 +130,8 @@ def prescribe(
         texts[plot] = plot_page(found)
     _write_all(texts)
     if as_json:
-        typer.echo(json.dumps(as_json_object(found), indent=2))
+        written = {"written": [str(path) for path in texts], "notes": list(notes)}
+        typer.echo(json.dumps(as_json_object(found) | written, indent=2))
         return
     console = Console()
     print_prescription(found, console)

@@ -273,7 +273,8 @@ class _Reader:
             raise DosingError(
                 f"creatinine clearance by Cockcroft-Gault is {found.value:.0f} mL/min "
                 f"{found.note}; kidneys do {CLEARANCE_ML_MIN.low:g} to {CLEARANCE_ML_MIN.high:g} "
-                "mL/min, so check weight and creatinine, or give measured_clearance_ml_min."
+                "mL/min, so check weight and creatinine, or give measured_clearance_ml_min in "
+                "place of creatinine."
             )
         return found
 

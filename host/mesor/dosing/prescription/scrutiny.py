@@ -155,11 +155,25 @@ def unused_values(order: Order, fitted: Sequence[ModelFit]) -> list[str]:
         )
     measured = patient.measured_clearance_ml_min
     if measured is not None and not any(_takes(fit) for fit in fitted):
+        instead = _estimated_clearance(fitted)
         said.append(
             f"the measured clearance of {measured:g} mL/min is not in the dose: {names} takes "
-            "the kidneys otherwise."
+            + (
+                f"{instead}, by creatinine; leave that out, and the measured one is taken."
+                if instead
+                else "the kidneys otherwise."
+            )
         )
     return said
+
+
+def _estimated_clearance(fitted: Sequence[ModelFit]) -> str:
+    """Return the creatinine clearance that is dosed by, if one is."""
+    for fit in fitted:
+        for figure in fit.person.individual.figures:
+            if figure.name == "creatinine clearance":
+                return f"{figure.value:.3g} {figure.unit}"
+    return ""
 
 
 def _takes(fit: ModelFit) -> bool:

@@ -349,3 +349,11 @@ def test_what_no_dose_follows_from_is_one_sentence_and_status_2(
     assert status == 2 and out == ""
     assert err.startswith("mesor: ") and err.count("\n") == 1 and sentence in err
     assert not (tmp_path / "t.toml").exists()
+
+
+def test_json_tells_what_was_written_and_how_to_fill_the_syringe(mesor: Any) -> None:
+    """A script that writes a therapy must not lose the concentration that it is for."""
+    _, out, _ = mesor(BODY + KIDNEYS, "--drug", "vancomycin", "--out", "t.toml", "--json")
+    found = json.loads(out)
+    assert found["written"] == ["t.toml"]
+    assert "Prepare the syringe at 100 mg/mL." in found["notes"]

@@ -239,3 +239,13 @@ def test_an_adults_clearance_is_no_dose_of_a_newborn() -> None:
     order = Order(newborn, load_drug("fluorouracil"), "Terret 2000")
     with pytest.raises(DosingError, match=r"age_years 0\.1 is outside 18 .*no dose follows"):
         prescribe(order)
+
+
+def test_a_measured_clearance_that_is_not_taken_stands_beside_what_is() -> None:
+    """Four times less than Cockcroft-Gault: whoever measured it must know how to dose by it."""
+    both = prescribed("piperacillin", "measured_clearance_ml_min = 20\n")
+    (line,) = [line for line in both.warnings if "measured clearance of 20 mL/min" in line]
+    assert "takes 76.8 mL/min, by creatinine; leave that out" in line
+    alone = read_patient(BODY + "[kidneys]\nmeasured_clearance_ml_min = 20\n", "p.toml")
+    found = prescribe(Order(alone, load_drug("piperacillin")))
+    assert any("the measured clearance stands in for it" in line for line in found.warnings)
