@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mesor_hil.bench_solver.compare import Row
 
 EXIT_FAILED = 1
+_DETECTORS_COLUMNS = 120  # of the table, whatever the terminal has
 _SOAK_SAMPLES = 1000  # of the program's certificate: the soak does not read it
 
 TargetOption = Annotated[
@@ -172,7 +173,8 @@ def compile_(
 
 def bench(
     name: Annotated[
-        str, typer.Argument(help="What to measure: tick, solver, occlusion or clearance.")
+        str,
+        typer.Argument(help="What to measure: tick, solver, occlusion, detectors or clearance."),
     ],
     quick: Annotated[bool, typer.Option(help="solver: a few states of each.")] = False,
     horizon: Annotated[
@@ -207,13 +209,15 @@ def bench(
         _bench_tick(scenario, as_json)
     elif name == "occlusion":
         _bench_occlusion(as_json)
+    elif name == "detectors":
+        _bench_detectors(as_json)
     elif name == "solver":
         rows = _compared(horizon, quick, fresh, page)
         _show_rows(rows, plot, page, as_json)
     elif name == "clearance":
         _bench_clearance(drug or (), target, seed, areas, silence_h, as_json)
     else:
-        known = "tick, solver, occlusion, clearance"
+        known = "tick, solver, occlusion, detectors, clearance"
         raise ScenarioError(f"There is no benchmark {name!r}; there are: {known}.")
 
 
@@ -323,6 +327,29 @@ def _bench_occlusion(as_json: bool) -> None:
             f"{row.bolus_by_limit_ml:.2f}",
         )
     Console().print(table)
+
+
+def _bench_detectors(as_json: bool) -> None:
+    """Bring about what the pump must find; leave with 1 where it is not found as promised."""
+    from mesor_hil.bench_detectors import bench_detectors
+    from pump.spec.alarm_words import WORDS
+
+    rows = sorted(bench_detectors(_say), key=lambda row: (row.alarm, row.text))
+    if as_json:
+        _print_json([asdict(row) | {"failures": row.failures} for row in rows])
+    else:
+        heads = ("what goes wrong", "alarm", "promised s", "told s", "last step s", "state")
+        table = Table(*heads, box=None)
+        for row in rows:
+            last_step = "" if row.last_step_s is None else f"{row.last_step_s:.2f}"
+            times = (f"{row.within_s:.2f}", f"{row.told_s:.2f}", last_step)
+            table.add_row(row.text, WORDS[row.alarm][0], *times, row.state_name)
+        Console(width=_DETECTORS_COLUMNS).print(table)
+        for row in rows:
+            for failure in row.failures:
+                _say(f"{row.text}: {failure}")
+    if any(row.failures for row in rows):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _bench_clearance(

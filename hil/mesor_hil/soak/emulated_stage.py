@@ -12,7 +12,7 @@ from mesor_hil.soak.stage import Batch
 from mesor_hil.targets.board_faults import BoardFault
 from mesor_hil.targets.emulator import EmulatorTarget
 from mesor_hil.targets.ram_flash import PowerCut
-from mesor_hil.targets.virtual_pico import FILESYSTEM_OFFSET
+from mesor_hil.targets.virtual_pico import FILESYSTEM_OFFSET, VirtualPico
 from pump.spec import journal
 
 _RING_BEGIN = FILESYSTEM_OFFSET - journal.RING_BYTES
@@ -81,7 +81,7 @@ class EmulatedStage:
 
     def _newest(self) -> int:
         """Return the sequence of the log's newest page."""
-        return device_log(self.log()).pages[-1].sequence
+        return _newest_of(self.log())
 
     def _end_batch(self) -> None:
         """Count the batch that is over."""
@@ -113,16 +113,7 @@ class EmulatedStage:
 
     def wear_flash(self, count: int) -> int | None:
         """Spoil the erased pages that come next."""
-        log = self.log()
-        pages = len(log) // journal.PAGE_BYTES
-        next_page = self.next_page()
-        spoilt: list[int] = []
-        for page in range(next_page, next_page + pages):
-            begin = page % pages * journal.PAGE_BYTES
-            if len(spoilt) < count and log[begin : begin + journal.PAGE_BYTES] == _ERASED:
-                self.target.board.spoil_flash(_RING_BEGIN + begin, bytes(journal.PAGE_BYTES))
-                spoilt.append(page)
-        return spoilt[0] if spoilt else None
+        return wear_log(self.target.board, count)
 
     def cut_in_write(self, after_bytes: int) -> None:
         """Let the power go within one of the next pages: where no more come, it stays."""
@@ -152,5 +143,27 @@ class EmulatedStage:
 
     def log(self) -> bytes:
         """Return the ring of the log's pages."""
-        image = self.target.board.flash_image()
-        return image[_RING_BEGIN : _RING_BEGIN + journal.RING_BYTES]
+        return _log_of(self.target.board)
+
+
+def wear_log(board: VirtualPico, count: int) -> int | None:
+    """Let the next pages of a board's log not hold what is written; return the first's number."""
+    log = _log_of(board)
+    pages, newest = len(log) // journal.PAGE_BYTES, _newest_of(log)
+    spoilt: list[int] = []
+    for page in range(newest + 1, newest + 1 + pages):
+        begin = page % pages * journal.PAGE_BYTES
+        if len(spoilt) < count and log[begin : begin + journal.PAGE_BYTES] == _ERASED:
+            board.spoil_flash(_RING_BEGIN + begin, bytes(journal.PAGE_BYTES))
+            spoilt.append(page)
+    return spoilt[0] if spoilt else None
+
+
+def _log_of(board: VirtualPico) -> bytes:
+    """Return the ring of the log's pages."""
+    return board.flash_image()[_RING_BEGIN : _RING_BEGIN + journal.RING_BYTES]
+
+
+def _newest_of(log: bytes) -> int:
+    """Return the sequence of the newest page."""
+    return device_log(log).pages[-1].sequence
