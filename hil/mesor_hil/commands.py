@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -272,6 +273,10 @@ def campaign(
             loaded, patients, jobs, lambda done, _of: bar.update(task, completed=done)
         )
     report = write_result(folder, loaded, result, people)
+    for reason, count in Counter(
+        f"{way}: {why}" for one in people for way, why in one.refused.items()
+    ).most_common():
+        _say(f"{count} of {patients} not dosed, {reason}")
     if as_json:
         _print_json(result)
     else:

@@ -40,6 +40,7 @@ from pump.spec import record as at
 
 FloatArray = npt.NDArray[np.float64]
 SAMPLES = 300  # of each program's certificate: nobody reads two hundred of them
+_START_TIME = "08:00"  # for a program that follows the clock, as no true patient here does
 _LOADING_H = 0.5  # a loading dose that comes before its regimen
 
 
@@ -86,6 +87,7 @@ def closed_loop_scenario(
         **therapy,
         "name": campaign.name,
         "seed": campaign.seed,
+        "start_time": _START_TIME,
         "duration_h": round(campaign.duration_h * 3600.0 / tick_s) * tick_s / 3600.0,
         "patient": _patient_table(truth),
         "sensor": campaign.sensor.model_dump(),

@@ -19,6 +19,7 @@ from mesor_hil.campaign.arms import (
     Clock,
     Course,
     a_priori,
+    closed_loop_scenario,
     controlled_rates_mg_h,
     fixed,
     rates_of,
@@ -39,6 +40,17 @@ def test_every_campaign_that_ships_names_a_drug_and_a_model_of_the_library() -> 
         campaign = load_campaign(name)
         assert campaign.name == name
         load_drug(campaign.drug.name).model(campaign.drug.model)
+
+
+@pytest.mark.parametrize("name", shipped_campaigns())
+def test_every_campaign_s_first_patient_has_a_therapy_to_run(name: str) -> None:
+    """Whatever its program asks for, such as a time of day, the scenario around it has."""
+    campaign = load_campaign(name)
+    found = prescription(campaign, draw_covariates(campaign, 0))
+    truth = draw_kinetics(found.fits[0].before.population, campaign, 0)
+    scenario = closed_loop_scenario(found, truth, campaign)
+    assert scenario.drug.name == campaign.drug.name
+    assert scenario.patient.parameters() == truth
 
 
 def test_an_unknown_campaign_is_refused_with_the_nearest_one() -> None:
