@@ -99,21 +99,39 @@ def test_a_second_run_of_one_seed_from_a_boot_of_its_own_gives_identical_bytes(
     assert again == emulated[2]
 
 
-@pytest.mark.parametrize("name", ["gentamicin_pulse", "vancomycin_area", "fluorouracil_clock"])
+def shortened(name: str) -> Scenario:
+    """Return an hour or two of a shipped scenario in which its course shows."""
+    whole = load_scenario(name)
+    changes: dict[str, object] = {"duration_h": 2.0 if name == "vancomycin_area" else 1.0}
+    if name == "cefepime_time_above":  # at rest within the hour, as soon as the fall is foreseen
+        changes["therapy"] = whole.therapy.model_copy(update={"share_percent": 10.0})
+    if name == "vancomycin_bank":  # kidneys of thrice the clearance: the third model's
+        fast = {"clearance_l_h": 3.0 * whole.patient.clearance_l_h, "clearance_change": ()}
+        changes |= {"duration_h": 1.25, "patient": whole.patient.model_copy(update=fast)}
+    return whole.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gentamicin_pulse", "vancomycin_area", "fluorouracil_clock", "cefepime_time_above",
+        "vancomycin_bank",
+    ],
+)  # fmt: skip
 def test_emulator_and_twin_agree_on_every_course(
     name: str, chip: EmulatorTarget, tmp_path: Path
 ) -> None:
-    """Phase, target and area are decided words too: a pulse with its rest, an area, a rhythm."""
-    whole = load_scenario(name)
-    hours = {"duration_h": 2.0 if name == "vancomycin_area" else 1.0}
-    short = whole.model_copy(update=hours)
+    """Phase, target, area and a bank's weights are decided words; each shows in one of them."""
+    short = shortened(name)
     program = compile_program(short.problem(), SAMPLES)
     _, on_emulator, _ = run_on("emulator", short, program, tmp_path / "emulator")
     _, on_twin, _ = run_on("twin", short, program, tmp_path / "twin")
     decided = [i for i in range(on_twin.telemetry.shape[1]) if i not in at.MEASURED]
     assert np.array_equal(on_emulator.telemetry[:, decided], on_twin.telemetry[:, decided])
-    if name == "gentamicin_pulse":
+    if name in ("gentamicin_pulse", "cefepime_time_above"):
         assert {reasons.PHASE_CHASE, reasons.PHASE_REST} == set(on_twin.telemetry[:, at.PHASE])
+    elif name == "vancomycin_bank":
+        assert {0, 2} == set(on_twin.telemetry[:, at.MODEL])
     else:
         assert len(set(on_twin.telemetry[:, at.TARGET])) > 1
 
