@@ -56,6 +56,8 @@ _KIND_KEYS: dict[Kind, tuple[str, ...]] = {
     "area": ("area_mg_h_l", "chase_h"),
 }
 _ALL_KIND_KEYS = sorted({key for keys in _KIND_KEYS.values() for key in keys})
+_FALLBACK_H = 2.0  # of the fallback rate, where a therapy does not say for how long
+_FALLBACK_TICKS_MAX = 1000  # that a program holds (pump.core.program)
 _AREA_TOLERANCE = 0.001  # of the target, where both it and the area are stated
 _PERIPHERAL_KEYS = (
     ("clearance_intercompartmental_l_h", "volume_peripheral_l"),
@@ -150,7 +152,8 @@ class Therapy(Section):
 
     kind says what the target is: a level to hold, the peak of a pulse, a level just above
     a threshold for a share of each interval, or (area_mg_h_l / chase_h, and may be left
-    out) the mean level of an area.
+    out) the mean level of an area.  The fallback rate is given for fallback_h at most,
+    two hours if not stated.
     """
 
     kind: Kind = "level"
@@ -162,6 +165,7 @@ class Therapy(Section):
     dose_hour_max_mg: Positive
     dose_day_max_mg: Positive
     fallback_rate_mg_h: NotNegative
+    fallback_h: OptionalPositive = None
     rate_soft_max_mg_h: OptionalPositive = None
     dose_hour_soft_max_mg: OptionalPositive = None
     dose_day_soft_max_mg: OptionalPositive = None
@@ -280,7 +284,24 @@ class Therapy(Section):
                 f"dose_hour_max_mg, {self.dose_hour_max_mg:g} mg."
             )
         self._check_grid()
+        self._check_fallback()
         return self
+
+    def _check_fallback(self) -> None:
+        """Raise for a fallback that the pump cannot count."""
+        if self.fallback_h is not None and not 1 <= self.fallback_ticks <= _FALLBACK_TICKS_MAX:
+            most_h = _FALLBACK_TICKS_MAX * self.tick_s / 3600.0
+            raise impossible(
+                f"fallback_h is {self.fallback_h:g} h; it must be one tick, {self.tick_s} s, to "
+                f"{_FALLBACK_TICKS_MAX} ticks, {most_h:.4g} h."
+            )
+
+    @property
+    def fallback_ticks(self) -> int:
+        """Return for how many ticks the fallback rate is given at most."""
+        if self.fallback_h is None:
+            return min(round(_FALLBACK_H * 3600.0 / self.tick_s), _FALLBACK_TICKS_MAX)
+        return round(self.fallback_h * 3600.0 / self.tick_s)
 
     def _check_grid(self) -> None:
         """Raise for a tick that no hour is made of."""
@@ -349,7 +370,8 @@ class TherapyFile(Section):
         doses = {"dose_hour_max_mg", "dose_day_max_mg"} | {
             key for key in Therapy.model_fields if "_soft_max_" in key
         }
-        elsewhere = {"kind", "interval_h", "plasma_ceiling_mg_l", "target_rhythm", *_ALL_KIND_KEYS}
+        elsewhere = {"kind", "fallback_h", "plasma_ceiling_mg_l", "target_rhythm"}
+        elsewhere |= {*_ALL_KIND_KEYS}
         rhythm = self.model.rhythm
         target_rhythm = therapy.target_rhythm
         asked = problem.Problem(
@@ -362,6 +384,7 @@ class TherapyFile(Section):
                 conc_max_mg_l=_CONC_MAX_TARGETS * therapy.target_mg_l,
                 conc_change_max_mg_l=_CONC_CHANGE_MAX_TARGETS * therapy.target_mg_l,
                 conc_ceiling_mg_l=therapy.plasma_ceiling_mg_l or 0.0,
+                fallback_ticks_max=therapy.fallback_ticks,
             ),
             bank=self.bank.settings(),
             course=therapy.course(),

@@ -101,3 +101,22 @@ def test_a_level_that_no_rate_can_hold_is_refused() -> None:
     text = COMMON.replace("rate_max_mg_h = 400", "rate_max_mg_h = 30")
     with pytest.raises(ScenarioError, match=r"Holding 10 mg/L takes 40 mg/h .* is 30 mg/h"):
         read_table(TherapyFile, text + "target_mg_l = 10", "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "ticks"),
+    [
+        ("tick_s = 300", 24),
+        ("tick_s = 10", 720),  # 24 ticks of 10 s were four minutes: then nothing was given at all
+        ('tick_s = 60\nfallback = "30 min"', 30),
+    ],
+)
+def test_the_fallback_lasts_for_a_time_and_not_for_ticks(text: str, ticks: int) -> None:
+    """Two hours where a therapy does not say; a lost sensor is no less lost at a quick beat."""
+    assert therapy_of(f"target_mg_l = 10\n{text}").problem().safety.fallback_ticks_max == ticks
+
+
+def test_a_fallback_that_the_pump_cannot_count_is_refused() -> None:
+    """A program holds at most a thousand ticks of it."""
+    with pytest.raises(ScenarioError, match="fallback_h is 3 h; it must be one tick, 10 s, to"):
+        therapy_of("target_mg_l = 10\ntick_s = 10\nfallback_h = 3")

@@ -13,7 +13,7 @@ from typing import Any
 
 from mesor.errors import DosingError, ScenarioError
 from mesor.input_tables import check_table, read_file
-from mesor.program.therapy_file import TherapyFile
+from mesor.program.therapy_file import Model, TherapyFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,16 @@ class Running:
 
 
 def read_running(path: Path) -> Running:
-    """Return the therapy of a therapy file, or that of a scenario in which [model] is written."""
+    """Return the therapy of a therapy file, or that of a scenario.
+
+    A scenario's pump plans with the nominal [patient] where no [model] is written.
+    """
     text = read_file(path)
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ScenarioError(f"{path} is not valid TOML: {error}.") from error
     known = {key: value for key, value in table.items() if key in TherapyFile.model_fields}
+    if "model" not in known and isinstance(patient := table.get("patient"), dict):
+        known["model"] = {key: patient[key] for key in Model.model_fields if key in patient}
     return Running(str(path), check_table(TherapyFile, known, str(path)))

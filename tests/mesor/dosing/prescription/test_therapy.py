@@ -221,6 +221,14 @@ def test_a_therapy_for_a_running_pump_keeps_its_syringe_and_beat(tmp_path: Path)
     assert any("120 s" in note for note in notes)
 
 
+def test_a_scenario_that_runs_without_a_model_of_its_own_is_read(tmp_path: Path) -> None:
+    """Those that ship leave [model] out: the pump then plans with the nominal patient."""
+    text, _ = therapy_text(prescribed("vancomycin"), 50.0)
+    running = tmp_path / "running.toml"
+    running.write_text(text.replace("[model]", "[patient]") + "[sensor]\nnoise_cv = 0.1\n")
+    assert read_running(running).therapy.model.model == "two_compartment"
+
+
 def test_what_no_pump_would_take_over_is_refused_when_it_is_prescribed(tmp_path: Path) -> None:
     """At the desk is sooner than at the pump."""
     running = tmp_path / "running.toml"
