@@ -107,18 +107,23 @@ class Journal:
         """Log that a therapy begins; False when the log cannot keep its account.
 
         words: the program; factor: therapy seconds per device second; day_s: time of day;
-        confirmed: soft limits, bits 1 << LIMIT_SOFT_*.
+        confirmed: soft limits, bits 1 << LIMIT_SOFT_*.  What the therapy before may have given
+        since the ring was full is charged, where a fault and no STOP has ended it.
         """
         while self.ring.room < at.START_PAGES and self.erase_ahead():
             pass
         self._advance(now_ms)
         self._factor = factor
         self._faulted = False
-        self._reserve = words[layout.AT_STEPS_TICK_MAX]
+        reserve, self._reserve = self._reserve, words[layout.AT_STEPS_TICK_MAX]
         self._day_max = words[layout.AT_STEPS_DAY_MAX]
         state, checksum = reasons.STATE_RUNNING, words[-1]
         content = (messages.START, reasons.RESULT_OK, state, factor, confirmed, checksum, day_s)
-        return self._append(at.COMMAND, content, now_ms, 0)
+        if not self._append(at.COMMAND, content, now_ms, self._unlogged):
+            self._reserve = reserve
+            return False
+        self._unlogged = 0
+        return True
 
     def take_over(self, words, state: int, now_ms: int) -> bool:
         """Log that a program takes the running one over; False, and no change, when it cannot be.

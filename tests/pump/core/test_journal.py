@@ -286,6 +286,25 @@ def test_stop_after_a_full_ring_charges_what_was_not_logged() -> None:
     assert pump.power_up().volume >= pump.given
 
 
+def test_a_start_after_a_full_ring_charges_what_was_not_logged() -> None:
+    """A fault ends a therapy without STOP; a person acknowledges it and starts the next one."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    for number in range(2 * PAGES):
+        pump.give(10)
+        journal.tick(tick(number, 10), 0)
+    journal.tick(tick(2 * PAGES, 0, reasons.STATE_FAULT), 0)
+    journal.command(messages.ACKNOWLEDGE, 0, reasons.STATE_READY, 0, 3)
+    while journal.erase_ahead():
+        pass
+    assert journal.start(program(), FACTOR, DAY_S, 0)
+    pump.give(10)
+    assert journal.tick(tick(0, 10), 0)
+    assert pump.given <= journal.volume <= pump.given + DAY_MAX
+    assert_survived(pump)
+
+
 def test_a_program_that_takes_over_a_full_ring_reserves_the_larger_day() -> None:
     """No tick is logged any more, so neither program's cap may be forgotten."""
     for day_max, reserved in ((DAY_MAX // 2, DAY_MAX), (2 * DAY_MAX, 2 * DAY_MAX)):
