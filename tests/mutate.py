@@ -43,11 +43,13 @@ _OPTIONS = (
 )  # fmt: skip
 _CPU_S = 40  # several times what the tests of a module take: a mutant that never ends is dead
 
+_SLOW_S = 0.5
+
 # Which tests judge a module: the first file kills nearly all.
 TESTS = {
     "supervisor": ("core/test_supervisor.py", "core/test_controller.py"),
     "limiter": ("core/test_limiter.py", "core/test_handover.py", "test_soft_limits.py"),
-    "journal": ("core/test_journal.py",),
+    "journal": ("core/test_journal.py", "test_black_box.py"),
     "log_ring": ("core/test_journal.py",),
     "program_slot": ("core/test_program_slot.py",),
 }
@@ -239,7 +241,7 @@ class _Plugin:
         return True
 
     def _rehearse(self, session: pytest.Session) -> None:
-        """Run all tests on the module as it is; those of a file go by what they took, from here.
+        """Run all tests on the module as it is; from here on the slow ones come last.
 
         What fixtures of the session have made is there for all processes that are forked later.
         """
@@ -249,7 +251,9 @@ class _Plugin:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             took_s[item] = time.process_time() - began_s
         files = list(dict.fromkeys(item.path for item in session.items))
-        session.items.sort(key=lambda item: (files.index(item.path), took_s[item]))
+        session.items.sort(
+            key=lambda item: (took_s[item] > _SLOW_S, files.index(item.path), took_s[item])
+        )
         self.passed_unaltered = not session.testsfailed
         for item in session.items:
             _leave_unshrunk(item)

@@ -286,6 +286,50 @@ def test_stop_after_a_full_ring_charges_what_was_not_logged() -> None:
     assert pump.power_up().volume >= pump.given
 
 
+def test_every_page_says_how_often_the_pump_has_been_switched_on() -> None:
+    """What belongs to one life of the pump can be told from the others."""
+    pump = Pump()
+    for boot in (1, 2, 3):
+        journal = pump.power_up()
+        pump.therapy(2)
+        assert journal.boot == boot
+    boots = [page.boot for page in pump.read().pages]
+    assert boots == sorted(boots)
+    assert set(boots) == {1, 2, 3}
+
+
+def test_a_ring_without_room_makes_some_at_power_on_and_one_with_room_keeps_it() -> None:
+    """Else a full log would keep the pump from infusing for good."""
+    pump = Pump()
+    journal = pump.power_up()
+    while journal.alarm(1, 0):
+        pass
+    assert journal.ring.room == 0
+    journal = pump.power_up()
+    assert journal.holds
+    assert 0 < journal.ring.room < 3 * at.SECTOR_PAGES
+    erased = pump.flash.erased
+    assert pump.power_up().holds
+    assert pump.flash.erased <= erased + 1  # the last erased sector, once more
+
+
+def test_before_the_first_therapy_the_logs_clock_is_the_devices() -> None:
+    """A therapy's clock factor is of that therapy."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.alarm(1, 60_000)
+    assert pump.read().pages[-1].time_s == 60
+
+
+def test_the_logs_clock_moves_by_a_day_and_an_hour_at_most() -> None:
+    """A clock that has wrapped must not make it overflow; nothing older weighs anyway."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), limits.CLOCK_FACTOR_MAX, DAY_S, 0)
+    journal.alarm(1, 100_000_000)
+    assert pump.read().pages[-1].time_s == 25 * 3600 * limits.CLOCK_FACTOR_MAX
+
+
 def test_a_start_after_a_full_ring_charges_what_was_not_logged() -> None:
     """A fault ends a therapy without STOP; a person acknowledges it and starts the next one."""
     pump = Pump()
