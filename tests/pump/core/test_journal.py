@@ -313,6 +313,31 @@ def test_a_ring_without_room_makes_some_at_power_on_and_one_with_room_keeps_it()
     assert pump.flash.erased <= erased + 1  # the last erased sector, once more
 
 
+class CountedBoxes:
+    """Black boxes that only count what they are asked to keep."""
+
+    kept = 0
+
+    def keep(self, _page: bytes, _ring: object, _before: int) -> None:
+        """Count."""
+        self.kept += 1
+
+
+def test_only_a_firmware_that_hung_in_a_therapy_has_its_last_ticks_kept() -> None:
+    """A power cut is no failure of the firmware, and a pump at rest has nothing to tell."""
+    pump = Pump()
+    pump.power_up().start(program(), FACTOR, DAY_S, 0)
+    image = bytes(pump.flash.content)
+    for hung, kept in (({}, 0), ({"hung": False}, 0), ({"hung": True}, 1)):
+        pump.flash.content[:] = image
+        boxes = CountedBoxes()
+        Journal(pump.flash, 0, boxes, **hung)
+        assert boxes.kept == kept
+    boxes = CountedBoxes()
+    Journal(pump.flash, 0, boxes, hung=True)  # nothing is owed any more
+    assert boxes.kept == 0
+
+
 def test_before_the_first_therapy_the_logs_clock_is_the_devices() -> None:
     """A therapy's clock factor is of that therapy."""
     pump = Pump()
