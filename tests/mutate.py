@@ -41,7 +41,8 @@ _OF_IMPORT = {"__file__", "__cached__", "__loader__", "__spec__", "__package__",
 _OPTIONS = (
     "-o", "addopts=--import-mode=importlib --strict-markers", "-p", "no:terminal", "--capture=no",
 )  # fmt: skip
-_CPU_S = 40  # several times what the tests of a module take: a mutant that never ends is dead
+# A test that takes so many times as long as on the module as it is, and more, will never end.
+_TIMES, _MORE_S = 6.0, 2.0
 
 _SLOW_S = 0.5
 
@@ -226,6 +227,7 @@ class _Plugin:
     def __init__(self, module: str, chosen: Sequence[Mutant], kept: Kept, jobs: int) -> None:
         self._module, self._kept, self._jobs = module, kept, jobs
         self._chosen = [mutant for mutant in chosen if mutant.name not in kept.survived]
+        self._took_s: dict[pytest.Item, float] = {}
         self.passed_unaltered = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -245,7 +247,7 @@ class _Plugin:
 
         What fixtures of the session have made is there for all processes that are forked later.
         """
-        took_s: dict[pytest.Item, float] = {}
+        took_s = self._took_s
         for item, following in pairwise([*session.items, session.items[0]]):
             began_s = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -279,13 +281,13 @@ class _Plugin:
 
     def _tested(self, session: pytest.Session, mutant: Mutant) -> int:
         """Run the tests up to the first that fails; return 1 then, else 0."""
-        signal.setitimer(signal.ITIMER_PROF, _CPU_S)
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         alter(sys.modules[f"pump.core.{self._module}"], mutant.tree)
         for item, following in pairwise([*session.items, None]):
             assert item is not None
+            signal.setitimer(signal.ITIMER_PROF, _TIMES * self._took_s[item] + _MORE_S)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:
                 return 1
