@@ -406,6 +406,27 @@ def test_an_exception_in_the_decision_stops_the_motor_and_latches_a_fault(
         assert record[at.STEPS] == 0
 
 
+def test_a_decision_that_fails_in_every_tick_hides_no_pin(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A door that opens in a latched fault is told all the same, beside both causes."""
+    bench.start()
+    bench.run(on_beat(2), 1500)
+
+    def fail(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(bench.app.therapy.controller.limiter, "limit", fail)
+    bench.board.raised = reasons.FLAG_DRIVER_FAULT
+    (first,) = bench.run(on_beat(3), 2500)
+    bench.board.raised |= reasons.FLAG_DOOR_OPEN
+    (second,) = bench.run(on_beat(4), 3500)
+    causes = {reasons.FAULT_DRIVER, reasons.FAULT_INTERNAL}
+    assert first[at.FAULT_REASON] == second[at.FAULT_REASON] == reasons.FAULT_DRIVER
+    assert first[at.ALARMS] == sum(1 << cause for cause in causes)
+    assert second[at.ALARMS] == sum(1 << cause for cause in {*causes, reasons.FAULT_DOOR_OPEN})
+
+
 def test_a_sensor_that_cannot_be_read_stops_the_motor_and_latches_a_fault(bench: Bench) -> None:
     """A driver that raises is a fault of the tick like any other."""
     bench.start()
