@@ -313,6 +313,245 @@ def test_a_ring_without_room_makes_some_at_power_on_and_one_with_room_keeps_it()
     assert pump.flash.erased <= erased + 1  # the last erased sector, once more
 
 
+def come_round(pump: Pump) -> Journal:
+    """Return the journal of a pump whose ring has come round, at rest."""
+    journal = pump.power_up()
+    pump.therapies(4, 60)
+    assert journal.ring.sequence > PAGES
+    return journal
+
+
+def test_at_rest_three_quarters_of_the_ring_are_made_free_and_the_newest_stays() -> None:
+    """To the page, wherever in a sector the ring stands."""
+    pump = Pump()
+    journal = come_round(pump)
+    most = PAGES - PAGES // at.KEPT_DIVISOR
+    for _ in range(3 * at.SECTOR_PAGES):
+        assert journal.alarm(1, pump.now_ms)
+        while journal.erase_ahead():
+            pass
+        assert most - at.SECTOR_PAGES < journal.ring.room <= most
+
+
+def test_a_snapshot_of_the_day_serves_for_half_of_what_is_never_erased() -> None:
+    """One with every sector would wear the flash; one too few would be erased itself."""
+    half = PAGES // at.KEPT_DIVISOR // 2
+    for since, written in ((half, 0), (half + 1, at.HISTORY_PARTS)):
+        pump = Pump()
+        journal = come_round(pump)
+        while journal.ring.room > 2 * at.SECTOR_PAGES:
+            journal.alarm(1, pump.now_ms)
+        journal._snapshot = journal.ring.sequence - since
+        before = journal.ring.sequence
+        assert journal.erase_ahead()
+        assert journal.ring.sequence == before + written
+
+
+def test_nothing_is_erased_before_the_snapshot_where_that_has_room() -> None:
+    """A cut between the two would lose what the erased sector said."""
+    for room in (at.HISTORY_PARTS, at.HISTORY_PARTS - 1):
+        pump = Pump()
+        journal = come_round(pump)
+        while journal.ring.room > room:
+            journal.alarm(1, pump.now_ms)
+        erased = pump.flash.erased
+        assert journal.erase_ahead()
+        assert pump.flash.erased == erased + (1 if room == at.HISTORY_PARTS else 2)
+
+
+def test_orders_beside_a_therapy_leave_its_account_and_what_it_has_reserved() -> None:
+    """Only STOP ends what may still be given."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    journal.tick(tick(0, 33), 0)
+    for kind, value in ((messages.SILENCE, 60), (messages.PROGRAM_END, 0)):
+        assert journal.command(kind, 0, reasons.STATE_RUNNING, 0, value)
+        page = pump.read().pages[-1]
+        assert (page.volume_steps, page.steps, page.reserve_steps) == (33, 0, TICK_MAX)
+        assert tuple(page.content[:5]) == (kind, 0, reasons.STATE_RUNNING, FACTOR, value)
+    assert journal.command(messages.STOP, 0, reasons.STATE_READY, 0)
+    page = pump.read().pages[-1]
+    assert (page.volume_steps, page.steps, page.reserve_steps) == (33, 0, 0)
+    assert page.content[4] == 0
+
+
+def program_of(tick_max: int, day_max: int, checksum: int) -> array[int]:
+    """Return as much of a program as the journal looks at, with its checksum."""
+    words = program()
+    words[layout.AT_STEPS_TICK_MAX], words[layout.AT_STEPS_DAY_MAX] = tick_max, day_max
+    words[-1] = checksum
+    return words
+
+
+def test_a_start_is_logged_with_all_that_it_named_and_what_its_first_tick_may_give() -> None:
+    """Time before it is the device's own, or of the therapy before."""
+    pump = Pump()
+    journal = pump.power_up()
+    words = program_of(70, 900, 1234)
+    assert journal.start(words, FACTOR, DAY_S, 10_000, 5)
+    page = pump.read().pages[-1]
+    started = (messages.START, 0, reasons.STATE_RUNNING, FACTOR, 5, 1234, DAY_S)
+    assert tuple(page.content[:7]) == started
+    assert (page.time_s, page.steps, page.reserve_steps) == (10, 0, 70)
+    assert journal.start(words, FACTOR, DAY_S, 10_000)
+    assert pump.read().pages[-1].content[4] == 0
+    assert journal.volume == 0
+
+
+def test_a_start_erases_no_more_than_a_therapy_begins_with() -> None:
+    """Each sector takes 45 ms, of which the order has few."""
+    for room in (at.START_PAGES, at.START_PAGES - 1):
+        pump = Pump()
+        journal = come_round(pump)
+        while journal.ring.room > room:
+            journal.alarm(1, pump.now_ms)
+        erased = pump.flash.erased
+        assert journal.start(program(), FACTOR, DAY_S, pump.now_ms)
+        assert (pump.flash.erased > erased) == (room < at.START_PAGES)
+
+
+def test_the_first_cause_of_the_next_therapy_is_kept_even_in_its_first_tick() -> None:
+    """The one before has been acknowledged."""
+    pump = Pump()
+    journal = pump.power_up()
+    for _ in range(2):
+        journal.start(program(), FACTOR, DAY_S, 0)
+        journal.tick(tick(0, 0, reasons.STATE_FAULT), 0)
+    assert [page.kind for page in pump.read().pages].count("fault") == 2
+
+
+def test_a_start_that_could_not_be_logged_leaves_what_a_full_ring_had_reserved() -> None:
+    """The therapy before ended in a fault: its unlogged steps are still owed."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    for number in range(2 * PAGES):
+        pump.give(10)
+        journal.tick(tick(number, 10), 0)
+    wear(pump, 2 * at.WORN_MAX)
+    assert not journal.start(program(), FACTOR, DAY_S, 0)
+    assert journal.alarm(1, 0)
+    assert pump.read().pages[-1].reserve_steps == DAY_MAX
+    assert_survived(pump)
+
+
+def test_a_takeover_is_logged_with_all_that_it_named_and_what_its_ticks_may_give() -> None:
+    """The account goes on; STOP charges nothing for a ring that has room."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    journal.tick(tick(0, 33), 0)
+    assert journal.take_over(program_of(500, 20_000, 77), reasons.STATE_FALLBACK, 0)
+    page = pump.read().pages[-1]
+    named = (messages.TAKE_OVER, 0, reasons.STATE_FALLBACK, FACTOR, 0, 77)
+    assert tuple(page.content[:6]) == named
+    assert (page.steps, page.volume_steps, page.reserve_steps) == (0, 33, 500)
+    assert journal.command(messages.STOP, 0, reasons.STATE_READY, 0)
+    assert journal.volume == 33
+
+
+@pytest.mark.parametrize("ticks", [3, PAGES])
+def test_a_takeover_that_could_not_be_logged_changes_nothing(ticks: int) -> None:
+    """The program before goes on to give what it may, before and after the ring is full."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    for number in range(ticks):
+        journal.tick(tick(number, 10), 0)
+    wear(pump, at.WORN_MAX)
+    assert not journal.take_over(program_of(500, 20_000, 77), reasons.STATE_RUNNING, 0)
+    assert journal.alarm(1, 0)
+    assert pump.read().pages[-1].reserve_steps == (TICK_MAX if ticks == 3 else DAY_MAX)
+    for number in range(ticks, 2 * PAGES):
+        journal.tick(tick(number, 10), 0)
+    assert journal.command(messages.STOP, 0, reasons.STATE_READY, 0)
+    logged = sum(page.steps for page in pump.read().pages if page.kind == "tick")
+    assert logged + DAY_MAX <= journal.volume <= logged + DAY_MAX + TICK_MAX
+
+
+def test_what_stopped_the_motor_and_what_a_relief_did_give_nothing() -> None:
+    """Their pages say which, and how much."""
+    pump = Pump()
+    journal = pump.power_up()
+    assert journal.alarm(reasons.FLAG_DOOR_OPEN, 0)
+    assert journal.relief(90, 70, 0)
+    alarm, relief = pump.read().pages[-2:]
+    assert (alarm.content[0], alarm.steps) == (reasons.FLAG_DOOR_OPEN, 0)
+    assert (*relief.content[:2], relief.steps) == (90, 70, 0)
+    assert journal.volume == 0
+
+
+@pytest.mark.parametrize("therapies", [1, 9])
+def test_the_quarter_hours_are_those_of_every_tick_to_the_step(therapies: int) -> None:
+    """Of one therapy, and of two days over which the ring has come round, snapshots and all."""
+    pump = Pump()
+    journal = pump.power_up()
+    pump.therapies(therapies, 60)
+    assert (journal.ring.sequence > PAGES) == (therapies > 1)
+    for later_ms in (0, 2_000, 40_000, 200_000, 330_000):
+        expected = [0] * (messages.HISTORY_WORDS + 1)
+        now_quarter = (pump.now_ms + later_ms) * FACTOR // 1000 // at.HISTORY_S
+        for begun_s, steps in pump.batches:  # its page is written a tick later
+            ago = now_quarter - (begun_s + TICK_MS * FACTOR // 1000) // at.HISTORY_S
+            if ago <= messages.HISTORY_WORDS:
+                expected[ago] += steps
+        expected[1] += expected[0]
+        assert list(journal.quarters(pump.now_ms + later_ms)) == expected[1:]
+
+
+def test_a_page_of_the_log_is_sent_as_it_is_and_no_other_length_is_understood() -> None:
+    """Number, count of pages, content."""
+    pump = Pump()
+    journal = pump.power_up()
+    pump.therapy(3)
+    for page in (0, 4, PAGES - 1):
+        body = bytearray(messages.LOG_PAGE_BYTES)
+        frame = bytes(messages.HEADER_BYTES) + page.to_bytes(4, "little") + bytes(1)
+        for length in (len(frame), len(frame) - 2):
+            assert journal.copy_page(frame, length, body) == reasons.RESULT_BAD_LENGTH
+        assert journal.copy_page(frame, len(frame) - 1, body) == reasons.RESULT_OK
+        content = pump.flash.content[page * at.PAGE_BYTES : (page + 1) * at.PAGE_BYTES]
+        numbers = page.to_bytes(4, "little") + PAGES.to_bytes(4, "little")
+        assert body == numbers + content
+
+
+def test_volume_and_time_wrap_as_small_ints_must() -> None:
+    """Both stay below 2**30, and what goes over is not lost."""
+    pump = Pump()
+    pump.now_ms = (1 << 30) - 1_000
+    journal = pump.power_up()
+    journal.volume = (1 << 30) - 5
+    assert journal.start(program(), 1, DAY_S, pump.now_ms)
+    assert journal.tick(tick(0, 9), 1_000)
+    page = pump.read().pages[-1]
+    assert (page.volume_steps, page.time_s, journal.volume) == (4, 2, 4)
+
+
+def test_a_ticks_page_holds_its_record_up_to_the_plan() -> None:
+    """What the plan was is not kept; all that was decided is."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    record = array("i", range(tick_record.word_count(20)))
+    record[tick_record.STATE] = reasons.STATE_RUNNING
+    assert journal.tick(record, 0)
+    page = pump.read().pages[-1]
+    kept = min(tick_record.PLAN, at.CONTENT_WORDS)
+    assert list(page.content) == list(record[:kept])
+    assert page.steps == tick_record.STEPS
+
+
+def test_a_restored_program_is_named_and_gives_nothing() -> None:
+    """By its checksum, the last of its words."""
+    pump = Pump()
+    journal = pump.power_up()
+    words = array("i", range(100, 110))
+    assert journal.restored(words, 0)
+    page = pump.read().pages[-1]
+    assert (page.content[0], page.steps, page.volume_steps) == (109, 0, 0)
+
+
 class CountedBoxes:
     """Black boxes that only count what they are asked to keep."""
 
