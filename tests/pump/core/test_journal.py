@@ -344,6 +344,7 @@ def test_a_snapshot_of_the_day_serves_for_half_of_what_is_never_erased() -> None
         journal._snapshot = journal.ring.sequence - since
         before = journal.ring.sequence
         assert journal.erase_ahead()
+        assert journal.erase_ahead()
         assert journal.ring.sequence == before + written
 
 
@@ -489,15 +490,52 @@ def test_the_quarter_hours_are_those_of_every_tick_to_the_step(therapies: int) -
     journal = pump.power_up()
     pump.therapies(therapies, 60)
     assert (journal.ring.sequence > PAGES) == (therapies > 1)
-    for later_ms in (0, 2_000, 40_000, 200_000, 330_000):
-        expected = [0] * (messages.HISTORY_WORDS + 1)
-        now_quarter = (pump.now_ms + later_ms) * FACTOR // 1000 // at.HISTORY_S
-        for begun_s, steps in pump.batches:  # its page is written a tick later
-            ago = now_quarter - (begun_s + TICK_MS * FACTOR // 1000) // at.HISTORY_S
-            if ago <= messages.HISTORY_WORDS:
-                expected[ago] += steps
-        expected[1] += expected[0]
-        assert list(journal.quarters(pump.now_ms + later_ms)) == expected[1:]
+    for later_ms in (0, 2_000, 40_000, 200_000, 297_000, 330_000):
+        pump.now_ms += later_ms
+        assert list(journal.quarters(pump.now_ms)) == quarters_of(pump)
+        pump.now_ms -= later_ms
+
+
+def test_what_is_older_than_all_that_a_snapshot_reaches_is_not_counted() -> None:
+    """To the quarter hour: 99 of them are kept, from the one that runs on."""
+    pump = Pump()
+    journal = pump.power_up()
+    journal.start(program(), FACTOR, DAY_S, 0)
+    journal.tick(tick(0, 33), 0)
+    reach_s = at.HISTORY_PARTS * at.HISTORY_PART * at.HISTORY_S
+    journal._advance(reach_s * 1000 // FACTOR - 1)
+    assert journal._by_quarters()[-1] == 33
+    journal._advance(reach_s * 1000 // FACTOR + 10)
+    assert not any(journal._by_quarters())
+
+
+def quarters_of(pump: Pump) -> list[int]:
+    """Return the last day's microsteps by quarters, the one that runs counted with the last."""
+    by_quarters = [0] * (messages.HISTORY_WORDS + 1)
+    now_quarter = pump.now_ms * FACTOR // 1000 // at.HISTORY_S
+    for begun_s, steps in pump.batches:  # its page is written a tick later
+        ago = now_quarter - (begun_s + TICK_MS * FACTOR // 1000) // at.HISTORY_S
+        if ago <= messages.HISTORY_WORDS:
+            by_quarters[ago] += steps
+    by_quarters[1] += by_quarters[0]
+    return by_quarters[1:]
+
+
+@pytest.mark.parametrize("parts", range(1, at.HISTORY_PARTS))
+def test_half_a_snapshot_counts_for_nothing(parts: int) -> None:
+    """The power went between two of its pages; the ones before it still say it all."""
+    pump = Pump()
+    journal = come_round(pump)
+    while journal.ring.room > 2 * at.SECTOR_PAGES:
+        journal.alarm(1, pump.now_ms)
+    pump.flash.cut_after = parts * at.PAGE_BYTES + 7
+    journal._snapshot = 0
+    with pytest.raises(PowerCut):
+        journal.erase_ahead()
+    pump.flash.cut_after = None
+    journal = pump.power_up()
+    journal._factor = FACTOR
+    assert list(journal.quarters(pump.now_ms)) == quarters_of(pump)
 
 
 def test_a_page_of_the_log_is_sent_as_it_is_and_no_other_length_is_understood() -> None:
@@ -506,7 +544,7 @@ def test_a_page_of_the_log_is_sent_as_it_is_and_no_other_length_is_understood() 
     journal = pump.power_up()
     pump.therapy(3)
     for page in (0, 4, PAGES - 1):
-        body = bytearray(messages.LOG_PAGE_BYTES)
+        body = memoryview(bytearray(messages.LOG_PAGE_BYTES))
         frame = bytes(messages.HEADER_BYTES) + page.to_bytes(4, "little") + bytes(1)
         for length in (len(frame), len(frame) - 2):
             assert journal.copy_page(frame, length, body) == reasons.RESULT_BAD_LENGTH
@@ -550,6 +588,8 @@ def test_a_restored_program_is_named_and_gives_nothing() -> None:
     assert journal.restored(words, 0)
     page = pump.read().pages[-1]
     assert (page.content[0], page.steps, page.volume_steps) == (109, 0, 0)
+    raw = array("i", bytes(pump.flash.content[at.PAGE_BYTES : 2 * at.PAGE_BYTES]))
+    assert not any(raw[at.AT_CONTENT + 1 : at.AT_LINK_BEFORE])  # nothing but what was said
 
 
 class CountedBoxes:
@@ -560,6 +600,24 @@ class CountedBoxes:
     def keep(self, _page: bytes, _ring: object, _before: int) -> None:
         """Count."""
         self.kept += 1
+
+    def copy_page(self, page: int, buffer: bytearray) -> bool:
+        """Have two pages, full of their numbers."""
+        if page not in (0, 1):
+            return False
+        buffer[:] = bytes([page + 7]) * len(buffer)
+        return True
+
+
+def test_pages_of_the_black_boxes_are_sent_behind_those_of_the_ring() -> None:
+    """So many and no more."""
+    journal = Journal(RamFlash(SECTORS), 0, CountedBoxes())
+    body = memoryview(bytearray(messages.LOG_PAGE_BYTES))
+    for page, result in ((0, 0), (1, 0), (2, reasons.RESULT_OUT_OF_RANGE)):
+        frame = bytes(messages.HEADER_BYTES) + (PAGES + page).to_bytes(4, "little")
+        assert journal.copy_page(frame, len(frame), body) == result
+        if not result:
+            assert body[8:] == bytes([page + 7]) * at.PAGE_BYTES
 
 
 def test_only_a_firmware_that_hung_in_a_therapy_has_its_last_ticks_kept() -> None:
@@ -609,8 +667,11 @@ def test_a_start_after_a_full_ring_charges_what_was_not_logged() -> None:
     assert journal.start(program(), FACTOR, DAY_S, 0)
     pump.give(10)
     assert journal.tick(tick(0, 10), 0)
-    assert pump.given <= journal.volume <= pump.given + DAY_MAX
+    charged = journal.volume
+    assert pump.given <= charged <= pump.given + DAY_MAX
     assert_survived(pump)
+    assert journal.command(messages.STOP, 0, reasons.STATE_READY, 0)
+    assert journal.volume == charged  # once is enough
 
 
 def test_a_program_that_takes_over_a_full_ring_reserves_the_larger_day() -> None:
