@@ -51,7 +51,7 @@ TESTS = {
     "supervisor": ("core/test_supervisor.py", "core/test_controller.py"),
     "limiter": ("core/test_limiter.py", "core/test_handover.py", "test_soft_limits.py"),
     "journal": ("core/test_journal.py", "test_black_box.py"),
-    "log_ring": ("core/test_journal.py", "test_black_box.py"),
+    "log_ring": ("core/test_log_ring.py", "core/test_journal.py", "test_black_box.py"),
     "program_slot": ("core/test_program_slot.py",),
 }
 
