@@ -44,6 +44,7 @@ _STATE_WALK_TARGETS = 0.015
 # From this share of the level cleared in a tick on, the disturbance may wander faster: a wrong
 # clearance then moves the level further before the next readings tell.
 _CLEARED_SLOWLY = 0.02
+_HASTE_MAX = 6.0  # beyond it a patient of a seventh of the volume is driven ever higher
 # With a bank a model explains less of a wrong clearance away, else none could be told apart.
 _BANK_STATE_WALK = 0.25
 _BANK_DISTURBANCE = 0.25
@@ -353,7 +354,8 @@ class TherapyFile(Section):
             state_walk_mg_l=_STATE_WALK_TARGETS * self.therapy.target_mg_l
         )
         cleared = self.model.clearance_l_h / self.model.volume_central_l * self.therapy.tick_s
-        haste = max(1.0, -math.expm1(-cleared / 3600.0) / _CLEARED_SLOWLY)
+        haste = -math.expm1(-cleared / 3600.0) / _CLEARED_SLOWLY
+        haste = min(max(1.0, haste), _HASTE_MAX)
         usual = replace(usual, disturbance_walk_sd=haste * usual.disturbance_walk_sd)
         if set(self.bank.clearance_factors) == {1.0}:
             return usual

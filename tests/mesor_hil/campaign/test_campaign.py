@@ -19,6 +19,7 @@ from mesor_hil.campaign.arms import (
     Clock,
     Course,
     a_priori,
+    closed_loop,
     closed_loop_scenario,
     controlled_rates_mg_h,
     fixed,
@@ -51,6 +52,19 @@ def test_every_campaign_s_first_patient_has_a_therapy_to_run(name: str) -> None:
     scenario = closed_loop_scenario(found, truth, campaign)
     assert scenario.drug.name == campaign.drug.name
     assert scenario.patient.parameters() == truth
+
+
+def test_a_fast_drug_in_a_tiny_volume_is_not_driven_ever_higher() -> None:
+    """5-FU in 0.75 L where 5.56 L are believed stood at four targets, and gave 45 mg h/L."""
+    campaign = load_campaign("fluorouracil_area").model_copy(update={"duration_h": 6.0})
+    found = prescription(campaign, draw_covariates(campaign, 148))
+    truth = draw_kinetics(found.fits[0].before.population, campaign, 148)
+    scenario = closed_loop_scenario(found, truth, campaign)
+    assert truth.volume_central_l < 0.15 * scenario.model.volume_central_l
+    course = closed_loop(scenario, campaign, 148)
+    settled = course.conc_mg_l[course.time_h > 2.0] / scenario.therapy.target_mg_l
+    assert settled.max() < 2.5
+    assert settled.mean() == pytest.approx(1.0, abs=0.15)
 
 
 def test_an_unknown_campaign_is_refused_with_the_nearest_one() -> None:
