@@ -406,10 +406,10 @@ def test_an_exception_in_the_decision_stops_the_motor_and_latches_a_fault(
         assert record[at.STEPS] == 0
 
 
-def test_a_decision_that_fails_in_every_tick_hides_no_pin(
+def test_a_decision_that_fails_in_every_tick_hides_nothing_of_the_board(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A door that opens in a latched fault is told all the same, beside both causes."""
+    """A door that opens and a reservoir that runs dry in a latched fault are told all the same."""
     bench.start()
     bench.run(on_beat(2), 1500)
 
@@ -424,7 +424,12 @@ def test_a_decision_that_fails_in_every_tick_hides_no_pin(
     causes = {reasons.FAULT_DRIVER, reasons.FAULT_INTERNAL}
     assert first[at.FAULT_REASON] == second[at.FAULT_REASON] == reasons.FAULT_DRIVER
     assert first[at.ALARMS] == sum(1 << cause for cause in causes)
-    assert second[at.ALARMS] == sum(1 << cause for cause in {*causes, reasons.FAULT_DOOR_OPEN})
+    causes.add(reasons.FAULT_DOOR_OPEN)
+    assert second[at.ALARMS] == sum(1 << cause for cause in causes)
+    bench.board.reservoir = 0
+    (third,) = bench.run(on_beat(5), 4500)
+    causes.add(reasons.FAULT_RESERVOIR_EMPTY)
+    assert third[at.ALARMS] == sum(1 << cause for cause in causes)
 
 
 def test_a_sensor_that_cannot_be_read_stops_the_motor_and_latches_a_fault(bench: Bench) -> None:

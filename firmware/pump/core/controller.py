@@ -160,6 +160,7 @@ class Controller:
         rhythm, bounds = self.rhythm, self.limiter
         account, ticks = bounds.account, record[at.ELAPSED_TICKS]
         found = detectors.board(record, self._steps)
+        record[at.ALARMS] = found  # told even where the rest of the decision fails
         self._estimate()
         estimator, planner = self.estimator, self.planner
         estimate = estimator.estimate
