@@ -186,7 +186,7 @@ class App:
         self.therapy.line.begin_batch(steps, window_ms, now_ms)
 
     def _fault_internally(self, record) -> None:
-        """Latch that the tick itself failed, and say so in its record, with what the board shows."""
+        """Latch that the tick itself failed; say so in its record, with what the board shows."""
         self.supervisor.trip(reasons.FAULT_INTERNAL)
         found = of_flags(record[at.BOARD_FLAGS]) | 1 << reasons.FAULT_INTERNAL
         record[at.STATE] = self.supervisor.state
