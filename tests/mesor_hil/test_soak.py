@@ -24,7 +24,7 @@ from pump.core.panel import Panel
 from pump.core.program_slot import ProgramSlot
 from pump.core.supervisor import Supervisor
 from pump.core.therapy import Therapy
-from pump.spec import messages, reasons
+from pump.spec import alarms, messages, reasons
 from pump.spec import program as layout
 
 SEEDS = range(60)
@@ -83,6 +83,16 @@ def test_a_worn_page_that_took_an_orders_record_calls_for_no_ticks_alarm(
 ) -> None:
     """In seed 33368 the program is sent anew at once after the page was worn."""
     assert found(programs, range(33_368, 33_369)) == []
+
+
+def test_only_a_pump_whose_self_test_failed_may_have_lost_its_program(programs: Programs) -> None:
+    """In seed 321 the driver's fault outlasts a watchdog's reset: nothing is restored then."""
+    soak = Soak(programs.of(0))
+    soak._kept, soak._held = True, None
+    for told, wrong in ((1 << alarms.SELF_TEST, []), (0, ["none, though one had been kept"])):
+        soak.witness.told[:] = [(0.0, told)]
+        soak._judge_held()
+        assert soak.witness.restored_wrongly == wrong
 
 
 @pytest.mark.hazard("overinfusion", "unheard_alarm", "lost_steps")

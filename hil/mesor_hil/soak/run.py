@@ -24,7 +24,7 @@ from mesor_hil.soak.witness import Life, Standstill, Witness
 from mesor_hil.targets.board_faults import BOARD_FAULTS, PinFault
 from mesor_hil.targets.ram_flash import PowerCut
 from mesor_hil.targets.test_keys import TEST_KEYS
-from pump.spec import journal, limits, messages, reasons
+from pump.spec import alarms, journal, limits, messages, reasons
 from pump.spec import program as layout
 from pump.spec import record as at
 
@@ -363,10 +363,14 @@ class Soak:
         mine = int.from_bytes(self._content[-4:], "little")
         if self._held not in (None, mine):
             self.witness.restored_wrongly.append(f"program {self._held:08x}, which nobody sent")
-        elif self._kept is True and self._held is None:
+        elif self._kept is True and self._held is None and not self._self_test_failed():
             self.witness.restored_wrongly.append("none, though one had been kept")
         elif self._kept is False and self._held is not None:
             self.witness.restored_wrongly.append("the program before the one that took over")
+
+    def _self_test_failed(self) -> bool:
+        """Say whether the pump told so, as it does where the driver's fault outlasts a restart."""
+        return bool(self.witness.told and self.witness.told[-1][1] >> alarms.SELF_TEST & 1)
 
     def _active(self, kind: str, now_s: float) -> bool:
         """Say whether a mishap of that kind is going on."""
