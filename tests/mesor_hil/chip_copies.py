@@ -8,7 +8,7 @@ That a copy is what a boot would give is shown by test_bit_identity.py, byte by 
 
 from __future__ import annotations
 
-import os
+import base64
 import pickle
 import traceback
 import warnings
@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from mesor_hil.forked import forked
 from mesor_hil.targets.emulator import EmulatorTarget
 
 BOOTED: pytest.StashKey[EmulatorTarget] = pytest.StashKey()
@@ -27,38 +28,24 @@ def in_a_copy(chip: EmulatorTarget, deed: Callable[[], Any]) -> Any:
 
     Fails with the other process's traceback where it raises.
     """
-    reader, writer = os.pipe()
     with warnings.catch_warnings():
         # The threads of pytest-xdist carry messages, of which the copy sends none.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process = os.fork()
-    if process == 0:
-        os.close(reader)
-        _be_the_copy(chip, deed, writer)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        written = stream.read()
-    _, status = os.waitpid(process, 0)
-    if not written:
-        pytest.fail(f"the copy ended with status {os.waitstatus_to_exitcode(status)}")
-    result, failure = pickle.loads(written)
+        warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+        ((_, told),) = forked(lambda _number: _told(chip, deed), [[0]], jobs=1)
+    result, failure = pickle.loads(base64.b64decode(told))
     if failure:
         pytest.fail(failure, pytrace=False)
     return result
 
 
-def _be_the_copy(chip: EmulatorTarget, deed: Callable[[], object], writer: int) -> None:
-    """Do it, write how it went, and end this process."""
+def _told(chip: EmulatorTarget, deed: Callable[[], object]) -> str:
+    """Do it in this process, and return how it went."""
     _stand_in(chip)
     try:
         outcome = pickle.dumps((deed(), ""))
     except BaseException:  # a test's own way to fail or skip is none of Exception
         outcome = pickle.dumps((None, traceback.format_exc()))
-    try:
-        with os.fdopen(writer, "wb") as stream:
-            stream.write(outcome)
-    finally:
-        os._exit(0)  # nothing of the parent's is the copy's to end
+    return base64.b64encode(outcome).decode()
 
 
 def _stand_in(chip: EmulatorTarget) -> None:
